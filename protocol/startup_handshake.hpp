@@ -1,0 +1,81 @@
+// The dialogue from the first byte to ReadyForQuery, §55.2.1, without the socket.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "protocol/wire_reader.hpp"
+
+namespace pgcourier::protocol {
+
+// The two sides can't agree on who we are: no password where one is asked for, a method we were told
+// not to use, a server that can't prove it knows the password. Retrying does not help.
+class AuthenticationError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// What the caller must do next.
+struct SendBytes {
+  std::string bytes;
+};
+struct ReadByte {};     // the server's one-byte answer to SSLRequest; not one byte more
+struct StartTls {};     // then on_tls()
+struct ReadMessage {};  // one whole message
+struct Ready {};        // ReadyForQuery came; see session()
+using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, Ready>;
+
+struct StartupParameters {
+  std::string user;
+  std::string database;
+  std::optional<std::string> password;
+  bool ask_for_tls = true;
+  bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
+  // replication=database: a walsender that also takes SQL.
+  bool replication = false;
+  // Further parameters, sent as they are: application_name, client_encoding, options, DateStyle ….
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::string require_auth;                  // libpq's, as given
+  std::string channel_binding = "prefer";    // disable | prefer | require
+  std::string scram_nonce;  // printable, random, 18 bytes or more; a parameter so tests can fix it
+};
+
+// What the server told during start-up.
+struct ServerSession {
+  std::int32_t process_id = 0;
+  std::string cancel_key;
+  std::map<std::string, std::string> parameters;  // ParameterStatus
+};
+
+// Each call takes the outcome of the last step and gives the next one. Throws ProtocolError for
+// nonsense, ServerError for an ErrorResponse, AuthenticationError if the two sides cannot agree.
+class StartupHandshake {
+ public:
+  explicit StartupHandshake(StartupParameters parameters);
+  StartupHandshake(StartupHandshake&&) noexcept;
+  StartupHandshake& operator=(StartupHandshake&&) noexcept;
+  ~StartupHandshake();
+
+  HandshakeStep start();
+  HandshakeStep sent();
+  HandshakeStep on_byte(char answer);
+  // After TLS is up. `certificate_hash`: of the server's certificate, RFC 5929's
+  // tls-server-end-point, for SCRAM-SHA-256-PLUS; empty if it can't be computed.
+  HandshakeStep on_tls(std::optional<std::string> certificate_hash);
+  HandshakeStep on_message(char type, ByteView body);
+
+  const ServerSession& session() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pgcourier::protocol

@@ -1,0 +1,90 @@
+// What the second connection asks the server: plain SQL with typed answers. Every function may throw
+// what Connection::query() throws.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "protocol/lsn.hpp"
+#include "replication/connection.hpp"
+
+namespace pgcourier::replication {
+
+// pg_replication_slots, as far as it matters; members that a server version lacks are empty.
+struct SlotInfo {
+  std::string slot;
+  std::string plugin;
+  std::string slot_type;  // physical | logical
+  std::string database;
+  bool temporary = false;
+  bool active = false;
+  std::optional<std::int32_t> active_pid;
+  std::optional<protocol::Lsn> restart_lsn;
+  std::optional<protocol::Lsn> confirmed_flush_lsn;
+  std::string wal_status;           // reserved | extended | unreserved | lost
+  std::optional<std::int64_t> safe_wal_size_bytes;
+  bool two_phase = false;
+  std::string invalidation_reason;  // 17: wal_removed, rows_removed, …; 16: "conflicting"
+  bool failover = false;            // 17
+  bool synced = false;              // 17
+};
+
+asio::awaitable<std::vector<SlotInfo>> list_slots(Connection& connection);
+asio::awaitable<std::optional<SlotInfo>> find_slot(Connection& connection, std::string_view slot);
+
+// Who holds a slot, from pg_stat_activity; members are empty where we may not see them.
+struct Holder {
+  std::int32_t pid = 0;
+  std::string application_name;
+  std::string backend_type;
+  std::string client;  // address, for messages
+};
+asio::awaitable<std::optional<Holder>> find_backend(Connection& connection, std::int32_t pid);
+
+struct PublicationInfo {
+  std::string name;
+  bool all_tables = false;
+  bool via_partition_root = false;
+  bool inserts = true, updates = true, deletes = true, truncates = true;
+};
+asio::awaitable<std::optional<PublicationInfo>> find_publication(Connection& connection,
+                                                                 std::string_view publication);
+
+struct PublishedTable {
+  std::uint32_t oid = 0;
+  std::string schema;
+  std::string table;
+  char replica_identity = 'd';  // relreplident
+  bool has_primary_key = false;
+  bool identity_index_missing = false;  // 'i' whose index was dropped
+};
+asio::awaitable<std::vector<PublishedTable>> published_tables(Connection& connection,
+                                                              std::string_view publication);
+
+// Names of the primary key's columns in key order; empty without one.
+asio::awaitable<std::vector<std::string>> primary_key(Connection& connection,
+                                                      std::uint32_t relation_oid);
+
+struct TypeAttribute {
+  std::string name;
+  std::uint32_t type_oid = 0;
+};
+struct TypeInfo {
+  std::uint32_t oid = 0;
+  std::string name;
+  char kind = 'b';  // typtype
+  std::uint32_t base_oid = 0;
+  std::uint32_t element_oid = 0;  // only for true arrays
+  char delimiter = ',';           // the element's, for arrays
+  std::vector<TypeAttribute> attributes;
+};
+// The types with these OIDs and all that they are made of, recursively. Types that no longer exist
+// are left out.
+asio::awaitable<std::vector<TypeInfo>> describe_types(Connection& connection,
+                                                      std::span<const std::uint32_t> oids);
+
+}  // namespace pgcourier::replication
