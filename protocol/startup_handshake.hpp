@@ -5,22 +5,15 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "protocol/authentication_error.hpp"
 #include "protocol/wire_reader.hpp"
 
 namespace pgcourier::protocol {
-
-// The two sides can't agree on who we are: no password where one is asked for, a method we were told
-// not to use, a server that can't prove it knows the password. Retrying does not help.
-class AuthenticationError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 // What the caller must do next.
 struct SendBytes {
