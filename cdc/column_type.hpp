@@ -49,11 +49,11 @@ struct TypeDescription {
   };
 
   std::uint32_t oid = 0;
-  std::string name;               // "hstore" of an extension is known by its name
-  char kind = 'b';                // typtype: b, c, d, e, m, p, r
-  std::uint32_t base_oid = 0;     // of a domain
-  std::uint32_t element_oid = 0;  // of a true array (typsubscript is array_subscript_handler)
-  char delimiter = ',';           // the element type's typdelim
+  std::string name;                   // "hstore" of an extension is known by its name
+  char kind = 'b';                    // typtype: b, c, d, e, m, p, r
+  std::uint32_t base_oid = 0;         // of a domain
+  std::uint32_t element_oid = 0;      // of a true array (typsubscript is array_subscript_handler)
+  char delimiter = ',';               // the element type's typdelim
   std::vector<Attribute> attributes;  // of a composite
 };
 

@@ -12,17 +12,17 @@ namespace pgcourier::cdc {
 // Which partition of a partitioned sink a record belongs to (delivery.md 16). Files, stdout and
 // null ignore it.
 enum class Routing : std::uint8_t {
-  by_key,            // records with one key stay in order
-  by_table,          // no key: by schema.table
-  every_partition,   // truncate
-  logical_message,   // no table at all: by prefix
+  by_key,           // records with one key stay in order
+  by_table,         // no key: by schema.table
+  every_partition,  // truncate
+  logical_message,  // no table at all: by prefix
 };
 
 // The views are valid until Sink::write() returns.
 struct Record {
   const Relation* relation = nullptr;  // null for logical_message
   Routing routing = Routing::by_table;
-  std::string_view key;    // the encoded key; empty unless routing is by_key; the prefix of a message
+  std::string_view key;  // the encoded key; empty unless routing is by_key; the prefix of a message
   std::string_view value;  // without a line end
   protocol::PgTime commit_time;
   bool has_commit_time = false;  // false for a non-transactional message

@@ -22,13 +22,13 @@ using TransactionNumber = std::uint64_t;
 
 // Why a sink cannot go on; the daemon's retry_policy turns it into "again" or an exit code.
 enum class SinkFailure : std::uint8_t {
-  unavailable,     // time or an operator outside heals it: broker away, disk full, ACL (exit 69)
-  undeliverable,   // one record can't be delivered under the policy (exit 65)
-  not_permitted,   // folder or file (exit 77)
-  settings,        // settings and sink contradict each other: partition count changed (exit 78)
-  bookmark,        // the bookmark is torn, or data is there without one (exit 66)
-  closed,          // nobody reads any more (EPIPE on stdout): an orderly end (exit 0)
-  internal,        // exit 70
+  unavailable,    // time or an operator outside heals it: broker away, disk full, ACL (exit 69)
+  undeliverable,  // one record can't be delivered under the policy (exit 65)
+  not_permitted,  // folder or file (exit 77)
+  settings,       // settings and sink contradict each other: partition count changed (exit 78)
+  bookmark,       // the bookmark is torn, or data is there without one (exit 66)
+  closed,         // nobody reads any more (EPIPE on stdout): an orderly end (exit 0)
+  internal,       // exit 70
 };
 
 // The sink cannot deliver. what() names the sink, the reason and the remedy, never the data.
@@ -86,7 +86,8 @@ class Sink {
   // The setting's id: label of metrics and logs, key of the bookmark.
   virtual const std::string& id() const = 0;
 
-  // A file to hold a lock on (flock) while this sink is used, if any: see the daemon's instance_lock.
+  // A file to hold a lock on (flock) while this sink is used, if any: see the daemon's
+  // instance_lock.
   virtual std::optional<std::filesystem::path> lock_path() const { return std::nullopt; }
 
   // BLOCKING. Reads the bookmark and changes nothing. Empty: there is none, and no data either. A

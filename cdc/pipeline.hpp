@@ -1,0 +1,162 @@
+// From the walsender's messages to the sinks, and from the sinks back to one position.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cdc/ack_tracker.hpp"
+#include "cdc/change_event.hpp"
+#include "cdc/encoder.hpp"
+#include "cdc/relation_cache.hpp"
+#include "cdc/sink.hpp"
+#include "protocol/pgoutput_decoder.hpp"
+#include "protocol/replication_messages.hpp"
+
+namespace pgcourier::cdc {
+
+// What consume() left to do.
+enum class Consumed : std::uint8_t {
+  done,
+  needs_catalog,  // answer question() with describe() before the next consume()
+  past_the_end,   // the unit starts at or after `until`: it was not taken, nor will any be
+};
+
+// Changes of one table since the session began, by Operation, filtered ones left out.
+using OperationCounts = std::array<std::uint64_t, 5>;
+
+// The data path of one replication session: decode, number, filter, encode once, hand to each sink
+// that does not have it yet (delivery.md 5 and 8), count what is in flight (22). Pure: bytes and
+// time come in, calls to sinks go out. Owned by the session, used from its io thread.
+class Pipeline {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  struct SinkStart {
+    Sink* sink = nullptr;  // started; outlives the pipeline
+    Position position;     // what its bookmark covers: skipped
+  };
+
+  Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, TableFilter filter,
+           std::size_t in_flight_limit_bytes, std::optional<protocol::Lsn> until);
+
+  // Takes the payload of one CopyData; nothing of it is needed afterwards. Throws ProtocolError,
+  // EncodingError, SinkError.
+  Consumed consume(protocol::ByteView copy_data);
+
+  // After needs_catalog. describe() gives the Relation that each sink must prepare() for, or
+  // nullptr.
+  const CatalogQuestion& question() const { return *question_; }
+  const Relation* describe(const CatalogAnswer& answer);
+
+  // Takes in what the sinks have delivered.
+  void collect();
+
+  // Asks the sinks to move their bookmarks: at once for what was delivered, every 10 s, or when
+  // `force`d, for what was only quiet (delivery.md 8).
+  void advance_bookmarks(Time now, bool force);
+
+  // Asks the sinks to make durable what they hold.
+  void flush();
+
+  // Above the limit of bytes in flight, until half of it is free: don't read the socket.
+  bool saturated();
+
+  // All before it is covered by the bookmark of every sink: the server may forget it.
+  protocol::Lsn confirmable() const;
+
+  // The highest position the server has told in this session.
+  protocol::Lsn received() const { return received_; }
+
+  // The server asked for an answer since the last call.
+  bool take_reply_requested();
+
+  // Every whole unit received is covered by every bookmark; an open one does not count.
+  bool settled() const;
+
+  // For the status page and metrics.
+  struct SinkView {
+    const Sink* sink = nullptr;
+    Position durable;
+    protocol::Lsn bookmarked;
+    std::size_t in_flight_bytes = 0;
+  };
+  std::vector<SinkView> sinks() const;
+  std::size_t in_flight_bytes() const { return in_flight_bytes_; }
+  const RelationCache& relations() const { return relations_; }
+  // By Relation::version; shorter than relations().all() where a table has had no change.
+  const std::vector<OperationCounts>& counts() const { return counts_; }
+  std::uint64_t logical_messages() const { return logical_messages_; }
+  std::uint64_t transactions() const { return transactions_; }
+  protocol::PgTime last_commit_time() const { return transaction_.commit_time; }
+
+ private:
+  struct SinkState {
+    Sink* sink;
+    AckTracker tracker;
+    protocol::Lsn has_up_to;  // units before it are not given again
+    Position requested;       // by advance()
+    protocol::Lsn bookmarked;
+    std::size_t in_flight_bytes;
+    bool skips_unit;  // the open one
+  };
+
+  // pipeline_changes.cpp: one function a message of §55.9.
+  Consumed on(const protocol::Begin& begin);
+  Consumed on(const protocol::Commit& commit);
+  Consumed on(const protocol::Origin& origin);
+  Consumed on(const protocol::RelationMessage& relation);
+  Consumed on(const protocol::TypeMessage& type);
+  Consumed on(const protocol::Insert& insert);
+  Consumed on(const protocol::Update& update);
+  Consumed on(const protocol::Delete& removal);
+  Consumed on(const protocol::Truncate& truncate);
+  Consumed on(const protocol::LogicalMessage& message);
+
+  void on_keepalive(const protocol::PrimaryKeepalive& keepalive);
+  Consumed stand_alone(const protocol::LogicalMessage& message);
+  void require_transaction(std::string_view message) const;
+  void emit(ChangeEvent& event);
+  void open_unit(protocol::Lsn lsn, bool done_at_equality);
+  void close_unit(protocol::Lsn end_lsn);
+  void hand_over(std::optional<protocol::Lsn> end_lsn);
+  void count(const ChangeEvent& event);
+  bool is_past_the_end(protocol::Lsn lsn);
+
+  protocol::PgoutputDecoder decoder_;
+  RelationCache relations_;
+  const CatalogQuestion* question_ = nullptr;
+  Encoder& encoder_;
+  std::vector<SinkState> sinks_;
+  Progress progress_;
+
+  std::size_t in_flight_limit_bytes_;
+  std::size_t in_flight_bytes_ = 0;
+  bool saturated_ = false;
+
+  std::optional<protocol::Lsn> until_;
+  protocol::Lsn received_;
+  bool reply_requested_ = false;
+  Time bookmarks_advanced_{};
+
+  // The open transaction.
+  bool in_transaction_ = false;
+  bool header_given_ = false;  // encoder_.begin() was called for it
+  bool holds_event_ = false;   // encoded and not yet finished: it may be the last one
+  bool every_sink_skips_ = false;
+  TransactionHeader transaction_;
+  std::string origin_;
+  TransactionNumber unit_ = 0;
+  std::uint64_t seq_ = 0;
+  protocol::Lsn change_lsn_;
+
+  std::vector<OperationCounts> counts_;
+  std::uint64_t logical_messages_ = 0;
+  std::uint64_t transactions_ = 0;
+};
+
+}  // namespace pgcourier::cdc

@@ -1,0 +1,195 @@
+// The changes, message by message: from pgoutput's words to numbered events (§55.9, delivery.md 5).
+#include <algorithm>
+
+#include "cdc/encoding_error.hpp"
+#include "cdc/pipeline.hpp"
+
+namespace pgcourier::cdc {
+
+using protocol::Lsn;
+using protocol::ValueKind;
+
+namespace {
+
+// Did the update move the row to another key? An unchanged TOAST value is equal by its nature, and
+// an old row that is sent for a detoasted key only is no change.
+bool moves_key(const Relation& relation, protocol::Row before, protocol::Row after) {
+  return std::any_of(relation.key.begin(), relation.key.end(), [&](std::uint16_t column) {
+    const auto& old_value = before[column];
+    const auto& new_value = after[column];
+    if (new_value.kind == ValueKind::unchanged_toast) return false;
+    return old_value.kind != new_value.kind || old_value.bytes != new_value.bytes;
+  });
+}
+
+void check_width(const Relation& relation, protocol::Row row) {
+  if (row.size() == relation.columns.size()) return;
+  throw protocol::ProtocolError(
+      relation.schema + "." + relation.table,
+      "a row has " + std::to_string(row.size()) + " values where its Relation has " +
+          std::to_string(relation.columns.size()) +
+          " columns; servers 15.0 and 15.1 do this with column lists, 15.2 does not");
+}
+
+}  // namespace
+
+bool Pipeline::is_past_the_end(Lsn lsn) {
+  if (!until_ || lsn < *until_) return false;
+  // Units come in the order of their LSNs: all before `until` is here.
+  received_ = std::max(received_, *until_);
+  for (auto& state : sinks_) state.tracker.sent_up_to(*until_);
+  return true;
+}
+
+Consumed Pipeline::on(const protocol::Begin& begin) {
+  if (in_transaction_)
+    throw protocol::ProtocolError("Begin", "the transaction before has no Commit");
+  if (is_past_the_end(begin.final_lsn)) return Consumed::past_the_end;
+  in_transaction_ = true;
+  header_given_ = false;
+  origin_.clear();
+  transaction_ = {begin.final_lsn, begin.commit_time, begin.xid, {}};
+  seq_ = 0;
+  open_unit(begin.final_lsn, false);
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::Origin& origin) {
+  require_transaction(protocol::Origin::name);
+  origin_ = origin.origin_name;
+  transaction_.origin = origin_;
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::Commit& commit) {
+  require_transaction(protocol::Commit::name);
+  if (commit.commit_lsn != transaction_.commit_lsn) {
+    throw protocol::ProtocolError("Commit", "its LSN is not the one that Begin announced");
+  }
+  hand_over(commit.end_lsn);
+  close_unit(commit.end_lsn);
+  in_transaction_ = false;
+  ++transactions_;
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::RelationMessage& relation) {
+  question_ = relations_.receive(relation);
+  return question_ ? Consumed::needs_catalog : Consumed::done;
+}
+
+// The catalog tells more, when a Relation uses the type (column_type.hpp).
+Consumed Pipeline::on(const protocol::TypeMessage&) { return Consumed::done; }
+
+Consumed Pipeline::on(const protocol::Insert& insert) {
+  require_transaction(protocol::Insert::name);
+  ChangeEvent event{.operation = Operation::insert,
+                    .relation = &relations_.find(insert.relation_oid)};
+  event.after = insert.new_row;
+  check_width(*event.relation, event.after);
+  emit(event);
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::Update& update) {
+  require_transaction(protocol::Update::name);
+  ChangeEvent event{.operation = Operation::update,
+                    .relation = &relations_.find(update.relation_oid)};
+  event.after = update.new_row;
+  event.before = update.old_row;
+  event.before_is_key_only = update.old_row_is_key_only;
+  check_width(*event.relation, event.after);
+  if (!event.before.empty()) {
+    check_width(*event.relation, event.before);
+    event.key_changed = moves_key(*event.relation, event.before, event.after);
+  }
+  emit(event);
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::Delete& removal) {
+  require_transaction(protocol::Delete::name);
+  ChangeEvent event{.operation = Operation::delete_,
+                    .relation = &relations_.find(removal.relation_oid)};
+  event.before = removal.old_row;
+  event.before_is_key_only = removal.old_row_is_key_only;
+  check_width(*event.relation, event.before);
+  emit(event);
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::Truncate& truncate) {
+  require_transaction(protocol::Truncate::name);
+  for (const auto oid : truncate.relation_oids) {
+    ChangeEvent event{.operation = Operation::truncate, .relation = &relations_.find(oid)};
+    event.cascade = truncate.cascade;
+    event.restart_identity = truncate.restart_identity;
+    emit(event);
+  }
+  return Consumed::done;
+}
+
+Consumed Pipeline::on(const protocol::LogicalMessage& message) {
+  if (!message.transactional) return stand_alone(message);
+  require_transaction(protocol::LogicalMessage::name);
+  ChangeEvent event{.operation = Operation::message, .relation = nullptr};
+  event.prefix = message.prefix;
+  event.content = message.content;
+  change_lsn_ = message.lsn;
+  emit(event);
+  return Consumed::done;
+}
+
+// A unit of its own, with its own LSN, which is where its record ends: done if that LSN is not
+// after the position (delivery.md 5).
+Consumed Pipeline::stand_alone(const protocol::LogicalMessage& message) {
+  if (in_transaction_) {
+    throw protocol::ProtocolError("Message", "a non-transactional one came inside a transaction");
+  }
+  if (is_past_the_end(message.lsn)) return Consumed::past_the_end;
+  open_unit(message.lsn, true);
+  if (!every_sink_skips_) {
+    ChangeEvent event{.operation = Operation::message, .relation = nullptr};
+    event.lsn = message.lsn;
+    event.transactional = false;
+    event.prefix = message.prefix;
+    event.content = message.content;
+    encoder_.encode(event);
+    holds_event_ = true;
+    count(event);
+    hand_over(std::nullopt);
+  }
+  close_unit(message.lsn);
+  return Consumed::done;
+}
+
+void Pipeline::require_transaction(std::string_view message) const {
+  if (!in_transaction_) throw protocol::ProtocolError(message, "it came outside a transaction");
+}
+
+// Numbers the event, and holds it back encoded until the next one or Commit shows whether it is the
+// transaction's last.
+void Pipeline::emit(ChangeEvent& event) {
+  event.seq = seq_++;
+  event.lsn = change_lsn_;
+  if (every_sink_skips_ || (event.relation && event.relation->filtered_out)) return;
+  hand_over(std::nullopt);
+  if (!header_given_) {
+    encoder_.begin(transaction_);
+    header_given_ = true;
+  }
+  encoder_.encode(event);
+  holds_event_ = true;
+  count(event);
+}
+
+void Pipeline::count(const ChangeEvent& event) {
+  if (!event.relation) {
+    ++logical_messages_;
+    return;
+  }
+  if (event.relation->version >= counts_.size()) counts_.resize(event.relation->version + 1);
+  ++counts_[event.relation->version][static_cast<std::size_t>(event.operation)];
+}
+
+}  // namespace pgcourier::cdc
