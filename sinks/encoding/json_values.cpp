@@ -1,0 +1,137 @@
+// Values without values in them.
+#include "sinks/encoding/json_values.hpp"
+
+#include "cdc/encoding_error.hpp"
+#include "sinks/encoding/json_text.hpp"
+
+namespace pgcourier::sinks::encoding {
+namespace {
+
+using cdc::TypeForm;
+
+// Types nest as deep as they are declared; PostgreSQL doubles the quotes at each level, so texts
+// much deeper than this don't exist.
+constexpr std::size_t max_depth = 32;
+
+// 2026-11-22 10:00:00.5 → 2026-11-22T10:00:00.5. infinity has no blank and stays as it is.
+void append_with_t(std::string& out, std::string_view text) {
+  const std::size_t blank = text.find(' ');
+  append_json_string_part(out, text.substr(0, blank));
+  if (blank == std::string_view::npos) return;
+  out += 'T';
+  append_json_string_part(out, text.substr(blank + 1));
+}
+
+void append_timestamp(std::string& out, std::string_view text) {
+  out += '"';
+  append_with_t(out, text);
+  out += '"';
+}
+
+// The same, and +00, which stands at the end or before " BC", becomes Z.
+void append_timestamptz(std::string& out, std::string_view text) {
+  constexpr std::string_view utc = "+00";
+  constexpr std::string_view before_christ = " BC";
+  const std::string_view era = text.ends_with(before_christ) ? before_christ : std::string_view();
+  text.remove_suffix(era.size());
+  const bool is_utc = text.ends_with(utc);
+  if (is_utc) text.remove_suffix(utc.size());
+  out += '"';
+  append_with_t(out, text);
+  if (is_utc) out += 'Z';
+  out += era;
+  out += '"';
+}
+
+}  // namespace
+
+JsonValues::JsonValues() : scratch_(max_depth) {}
+
+void JsonValues::append(std::string& out, const cdc::Relation& relation, const cdc::Column& column,
+                        std::string_view text) {
+  relation_ = &relation;
+  column_ = &column;
+  depth_ = 0;
+  append_value(out, *column.type, text);
+}
+
+void JsonValues::append_value(std::string& out, const cdc::ColumnType& type,
+                              std::string_view text) {
+  switch (type.form) {
+    case TypeForm::text:
+      return append_json_string(out, text);
+    case TypeForm::boolean:
+      return append_boolean(out, text);
+    case TypeForm::integer:
+      return append_integer(out, text);
+    case TypeForm::floating:
+      return append_floating(out, text);
+    case TypeForm::json:
+      return append_json(out, text);
+    case TypeForm::bytea:
+      return append_bytea(out, text);
+    case TypeForm::timestamp:
+      return append_timestamp(out, text);
+    case TypeForm::timestamptz:
+      return append_timestamptz(out, text);
+    case TypeForm::array:
+    case TypeForm::composite:
+    case TypeForm::hstore:
+      break;
+  }
+  if (depth_ == max_depth) fail(type.form, "values are nested too deep");
+  ++depth_;
+  if (type.form == TypeForm::array) {
+    append_array(out, type, text);
+  } else if (type.form == TypeForm::composite) {
+    append_composite(out, type, text);
+  } else {
+    append_hstore(out, text);
+  }
+  --depth_;
+}
+
+void JsonValues::append_boolean(std::string& out, std::string_view text) const {
+  if (text == "t") {
+    out += "true";
+  } else if (text == "f") {
+    out += "false";
+  } else {
+    fail(TypeForm::boolean, "neither t nor f");
+  }
+}
+
+void JsonValues::append_integer(std::string& out, std::string_view text) const {
+  if (!is_json_number(text)) fail(TypeForm::integer, "not a number");
+  out += text;
+}
+
+void JsonValues::append_floating(std::string& out, std::string_view text) const {
+  if (is_json_number(text)) {
+    out += text;
+  } else if (text == "NaN" || text == "Infinity" || text == "-Infinity") {
+    append_json_string(out, text);
+  } else {
+    fail(TypeForm::floating, "not a number");
+  }
+}
+
+void JsonValues::append_json(std::string& out, std::string_view text) const {
+  if (text.empty()) fail(TypeForm::json, "empty");
+  append_embedded_json(out, text);
+}
+
+void JsonValues::append_bytea(std::string& out, std::string_view text) const {
+  constexpr std::string_view hex_mark = "\\x";
+  out += '"';
+  if (!text.starts_with(hex_mark) || !append_base64_of_hex(out, text.substr(hex_mark.size()))) {
+    fail(TypeForm::bytea, "not in hex format");
+  }
+  out += '"';
+}
+
+void JsonValues::fail(TypeForm form, std::string_view reason) const {
+  throw cdc::EncodingError(*relation_, *column_, form, reason);
+}
+
+}  // namespace pgcourier::sinks::encoding

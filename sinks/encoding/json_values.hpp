@@ -1,0 +1,53 @@
+// A column's value: from PostgreSQL's text to JSON, one way for each TypeForm (contract.md,
+// "Events").
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cdc/column_type.hpp"
+#include "cdc/relation.hpp"
+
+namespace pgcourier::sinks::encoding {
+
+class QuotedTextReader;
+
+// Keeps buffers for what must be unescaped before it can be written, so the steady state allocates
+// nothing. One thread.
+class JsonValues {
+ public:
+  JsonValues();
+
+  // Appends the JSON of `text`, a value of `column`. Throws EncodingError, with part of the value
+  // appended, if the text is not what the type allows.
+  void append(std::string& out, const cdc::Relation& relation, const cdc::Column& column,
+              std::string_view text);
+
+ private:
+  void append_value(std::string& out, const cdc::ColumnType& type, std::string_view text);
+  void append_boolean(std::string& out, std::string_view text) const;
+  void append_integer(std::string& out, std::string_view text) const;
+  void append_floating(std::string& out, std::string_view text) const;
+  void append_json(std::string& out, std::string_view text) const;
+  void append_bytea(std::string& out, std::string_view text) const;
+
+  // json_nested_values.cpp
+  void append_array(std::string& out, const cdc::ColumnType& type, std::string_view text);
+  void append_element(std::string& out, const cdc::ColumnType& type, QuotedTextReader& reader);
+  void append_composite(std::string& out, const cdc::ColumnType& type, std::string_view text);
+  std::size_t count_fields(std::string_view text);
+  void append_hstore(std::string& out, std::string_view text);
+
+  [[noreturn]] void fail(cdc::TypeForm form, std::string_view reason) const;
+
+  // The value in hand, for errors.
+  const cdc::Relation* relation_ = nullptr;
+  const cdc::Column* column_ = nullptr;
+  // One buffer for each level of values within values; depth_ is the level in hand.
+  std::vector<std::string> scratch_;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace pgcourier::sinks::encoding
