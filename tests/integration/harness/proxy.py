@@ -1,0 +1,128 @@
+"""A TCP proxy between pgcourier and a server, to cut, reset or freeze connections."""
+import select
+import socket
+import struct
+import threading
+import time
+
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() sends RST
+
+
+class Pair:
+    """One forwarded connection: two threads, one a direction."""
+
+    def __init__(self, proxy, client, server):
+        self.proxy = proxy
+        self.client = client
+        self.server = server
+        self.ending = False
+        self.reset = False
+        self.frozen = False
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            end.setblocking(False)
+        self.threads = [threading.Thread(target=self._pump, args=ends, daemon=True)
+                        for ends in ((client, server), (server, client))]
+        for thread in self.threads:
+            thread.start()
+
+    def _pump(self, source, target):
+        try:
+            while not self.ending:
+                if self.frozen or self.proxy.slow:
+                    time.sleep(0.02 if self.frozen else self.proxy.slow)
+                    if self.frozen:
+                        continue
+                if not select.select([source], [], [], 0.02)[0]:
+                    continue
+                data = source.recv(1 << 16)
+                if not data:
+                    break
+                self.proxy.carried += len(data)
+                while data and not self.ending:
+                    if select.select([], [target], [], 0.02)[1]:
+                        data = data[target.send(data):]
+        except (OSError, ValueError):
+            pass
+        self.ending = True
+
+    def close(self):
+        self.ending = True
+        for thread in self.threads:
+            thread.join(5)
+        for end in (self.client, self.server):
+            if self.reset:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            end.close()
+
+
+class Proxy:
+    """`with Proxy(server.port) as proxy:` and connect to proxy.port."""
+
+    def __init__(self, target):
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(0.05)
+        self.port = self.listener.getsockname()[1]
+        self.pairs = []
+        self.lock = threading.Lock()
+        self.refusing = False
+        self.slow = 0.0  # seconds to sleep before each read
+        self.accepted = 0
+        self.carried = 0  # bytes, both ways
+        self.closing = False
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing = True
+        self.thread.join(5)
+        self.cut()
+        self.listener.close()
+
+    def cut(self, reset=True):
+        """Ends every connection, with RST or in order (FIN); returns how many."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            pair.reset = reset
+            pair.ending = True
+        for pair in pairs:
+            pair.close()
+        return len(pairs)
+
+    def freeze(self):
+        """Half-open: the connections of now stay, and carry nothing any more."""
+        with self.lock:
+            for pair in self.pairs:
+                pair.frozen = True
+            return len(self.pairs)
+
+    def _accept(self):
+        while not self.closing:
+            self._drop_ended()
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                continue
+            self.accepted += 1
+            try:
+                if self.refusing:
+                    raise OSError("refusing")
+                server = socket.create_connection(("127.0.0.1", self.target), timeout=2)
+            except OSError:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                client.close()
+                continue
+            with self.lock:
+                self.pairs.append(Pair(self, client, server))
+
+    def _drop_ended(self):
+        with self.lock:
+            ended = [pair for pair in self.pairs if pair.ending]
+            self.pairs = [pair for pair in self.pairs if not pair.ending]
+        for pair in ended:
+            pair.close()
