@@ -5,8 +5,8 @@
 
 namespace pgcourier::protocol {
 
-// No password where one is asked for, a method we were told not to use, a server that can't prove it
-// knows the password. Retrying does not help.
+// No password where one is asked for, a method we were told not to use, a server that can't prove
+// it knows the password. Retrying does not help.
 class AuthenticationError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

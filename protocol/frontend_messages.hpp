@@ -1,5 +1,5 @@
-// Everything a client says, §55.7. Each function appends one whole message to `out`, so that several
-// can be sent together. Texts with a zero byte in them throw std::invalid_argument.
+// Everything a client says, §55.7. Each function appends one whole message to `out`, so that
+// several can be sent together. Texts with a zero byte in them throw std::invalid_argument.
 #pragma once
 
 #include <cstdint>

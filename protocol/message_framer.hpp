@@ -26,8 +26,8 @@ struct Framing {
   std::size_t bytes_needed = 0;
 };
 
-// Looks at the front of `buffer`. Throws ProtocolError for a length below 4 or a message longer than
-// `max_message_bytes` (type and length included), before anybody reserves memory for it.
+// Looks at the front of `buffer`. Throws ProtocolError for a length below 4 or a message longer
+// than `max_message_bytes` (type and length included), before anybody reserves memory for it.
 inline Framing frame_message(ByteView buffer, std::size_t max_message_bytes) {
   constexpr std::size_t header_bytes = 5;
   if (buffer.size() < header_bytes) return {.message = {}, .bytes_needed = header_bytes};
@@ -36,9 +36,9 @@ inline Framing frame_message(ByteView buffer, std::size_t max_message_bytes) {
   const std::size_t length = header.u32();
   if (length < 4) throw ProtocolError("message", "a length below 4", 1);
   if (length >= max_message_bytes) {  // the type byte is not counted in `length`
-    throw ProtocolError("message", "a length of " + std::to_string(length) +
-                                       " bytes, more than the limit of " +
-                                       std::to_string(max_message_bytes),
+    throw ProtocolError("message",
+                        "a length of " + std::to_string(length) +
+                            " bytes, more than the limit of " + std::to_string(max_message_bytes),
                         1);
   }
   const std::size_t size = length + 1;

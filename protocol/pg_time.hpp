@@ -24,7 +24,8 @@ constexpr PgTime from_unix_microseconds(std::int64_t unix_microseconds) {
 // Saturates at the ends of int64: commit times beyond them are nonsense, not undefined behaviour.
 std::int64_t unix_microseconds(PgTime time);
 
-// "2026-11-22T10:00:00.123456Z", always six digits, always UTC. Years past 9999 have more digits.
+// "2026-11-22T10:00:00.123456Z", always six digits, always UTC. Years past 9999 have more digits;
+// those before year 1 are astronomical, as ISO 8601 has it: 0000 is 1 BC, -0001 is 2 BC.
 std::string to_iso8601(PgTime time);
 
 }  // namespace pgcourier::protocol

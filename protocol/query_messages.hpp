@@ -1,9 +1,9 @@
 // What a server answers to queries and COPY, §55.7.
 //
-// Every reader takes the body of one whole message, gives views into it, and throws ProtocolError for
-// anything but exactly that message. ParseComplete, BindComplete, CloseComplete, NoData,
-// PortalSuspended, EmptyQueryResponse and CopyDone have no fields: read_empty_message(). The body of
-// CopyData is the data.
+// Every reader takes the body of one whole message, gives views into it, and throws ProtocolError
+// for anything but exactly that message. ParseComplete, BindComplete, CloseComplete, NoData,
+// PortalSuspended, EmptyQueryResponse and CopyDone have no fields: read_empty_message(). The body
+// of CopyData is the data.
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ inline XLogData read_xlog_data(ByteView copy_data) {
 
 inline PrimaryKeepalive read_primary_keepalive(ByteView copy_data) {
   WireReader in(copy_data);
-  if (in.u8() != static_cast<std::uint8_t>(primary_keepalive_type)) in.fail("expected the type 'k'");
+  if (in.u8() != static_cast<std::uint8_t>(primary_keepalive_type))
+    in.fail("expected the type 'k'");
   PrimaryKeepalive message;
   message.end = in.lsn();
   message.server_time = in.time();

@@ -35,8 +35,8 @@ struct StartupParameters {
   bool replication = false;
   // Further parameters, sent as they are: application_name, client_encoding, options, DateStyle ….
   std::vector<std::pair<std::string, std::string>> settings;
-  std::string require_auth;                  // libpq's, as given
-  std::string channel_binding = "prefer";    // disable | prefer | require
+  std::string require_auth;                // libpq's, as given
+  std::string channel_binding = "prefer";  // disable | prefer | require
   std::string scram_nonce;  // printable, random, 18 bytes or more; a parameter so tests can fix it
 };
 

@@ -55,6 +55,9 @@ class WireReader {
 
   bool empty() const noexcept { return rest_.empty(); }
 
+  // Bounds what a count in the message may make anybody reserve.
+  std::size_t remaining() const noexcept { return rest_.size(); }
+
   // For what only the decoder can see, such as an unknown tag. `reason` must outlive the reader.
   void fail(std::string_view reason) noexcept {
     if (ok()) {
