@@ -79,8 +79,8 @@ Response make_response(HttpAnswer answer, unsigned version, bool keep_alive, boo
   response.keep_alive(keep_alive);
   response.set(http::field::content_type, answer.content_type);
   response.set(http::field::cache_control, "no-store");
-  response.set(http::field::x_content_type_options, "nosniff");
-  response.set(http::field::x_frame_options, "DENY");
+  response.set("X-Content-Type-Options", "nosniff");
+  response.set("X-Frame-Options", "DENY");
   response.set("Referrer-Policy", "no-referrer");
   response.set("Content-Security-Policy",
                "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
