@@ -2,7 +2,9 @@
 import atexit
 import functools
 import itertools
+import json
 
+from .checker import read_lines
 from .courier import Courier
 from .kafka_broker import KafkaBroker
 from .postgres import Postgres
@@ -55,3 +57,47 @@ def refused(pipeline, code, *words, arguments=(), timeout=30):
     for word in words:
         require(process.says(word), lambda: f"nothing about {word!r}:\n{process.log()}")
     return process
+
+
+class Delivery:
+    """A schema, a publication and a slot of its own on the shared server (or another one), for one edge case.
+
+    `with Delivery("CREATE TABLE t (…)", "FOR TABLE t") as case: case.sql("INSERT …"); case.events()`"""
+
+    def __init__(self, setup, publication, of=None, sinks=("files",), **settings):
+        self.server = of or server()
+        self.schema = f"case_{next(_numbers)}"
+        settings.setdefault("source__publication", self.schema)
+        settings.setdefault("source__slot", self.schema)
+        self.server.sql(f"CREATE SCHEMA {self.schema}; GRANT USAGE ON SCHEMA {self.schema} TO cdc")
+        self.sql(setup)
+        if publication:
+            self.sql(f"CREATE PUBLICATION {self.schema} {publication}")
+        self.courier = courier(sinks, of=self.server, **settings)
+        self.courier.start("slot", "create", "-c", self.courier.file).wait_exit(0)
+
+    def sql(self, *statements):
+        """Runs each in a transaction of its own."""
+        connection = self.server.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET search_path = {self.schema}, public")
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def events(self):
+        """Delivers all and returns every event so far, numbers as numbers."""
+        self.process = self.courier.drain()
+        return [json.loads(line) for _, line in read_lines(self.courier.files, self.courier.name)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *more):
+        self.courier.__exit__(kind, *more)
+        self.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+                        "WHERE slot_name = %s AND NOT active", self.schema)
+        self.server.sql(f"DROP PUBLICATION IF EXISTS {self.schema}; DROP SCHEMA {self.schema} CASCADE")
