@@ -71,9 +71,12 @@ class Delivery:
         settings.setdefault("source__slot", self.schema)
         self.server.sql(f"CREATE SCHEMA {self.schema}; GRANT USAGE ON SCHEMA {self.schema} TO cdc")
         self.sql(setup)
-        if publication:
-            self.sql(f"CREATE PUBLICATION {self.schema} {publication}")
         self.courier = courier(sinks, of=self.server, **settings)
+        if publication is None:  # made later, by the case
+            self.server.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", self.schema)
+            return
+        name = settings["source__publication"].replace('"', '""')
+        self.sql(f'CREATE PUBLICATION "{name}" {publication}')
         self.courier.start("slot", "create", "-c", self.courier.file).wait_exit(0)
 
     def sql(self, *statements):
