@@ -1,0 +1,40 @@
+// Clients of librdkafka as pgcourier wants them: settings, and errors in words (delivery.md 13).
+#pragma once
+
+#include <string>
+
+#include "cdc/sink.hpp"
+#include "config/settings.hpp"
+#include "sinks/kafka_handles.hpp"
+
+namespace pgcourier::sinks {
+
+// A producer that never gives up a record, or a consumer for the bookmark. Prints nothing; errors
+// and delivery reports arrive as events on the main queue. Throws SinkError{settings} for what
+// librdkafka doesn't know or refuses.
+ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
+                               const std::string& client_id);
+
+// "sink kafka: <what>"
+cdc::SinkError kafka_error(const config::KafkaSettings& settings, cdc::SinkFailure failure,
+                           const std::string& what);
+
+// The errors of one client, newest last; for messages and alarms.
+class KafkaTrouble {
+ public:
+  // REQUIRES: `event` is RD_KAFKA_EVENT_ERROR.
+  void note(rd_kafka_event_t* event);
+  void clear();
+
+  // The last error that says why; empty: none.
+  const std::string& text() const { return text_; }
+  bool all_brokers_down() const { return all_brokers_down_; }
+  bool authentication_failed() const { return authentication_failed_; }
+
+ private:
+  std::string text_;
+  bool all_brokers_down_ = false;
+  bool authentication_failed_ = false;
+};
+
+}  // namespace pgcourier::sinks

@@ -1,0 +1,97 @@
+// librdkafka's producer, driven from the io thread without a polling thread of ours.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cdc/sink.hpp"
+#include "config/settings.hpp"
+#include "sinks/kafka_client.hpp"
+#include "sinks/kafka_handles.hpp"
+#include "sinks/kafka_topic.hpp"
+#include "sinks/worker_fd.hpp"
+
+namespace pgcourier::sinks {
+
+// What is handed to librdkafka for one record; the views live until produce() returns.
+struct KafkaRecord {
+  std::int32_t partition = by_partitioner;
+  bool has_key = false;
+  std::string_view key;
+  std::string_view value;
+  std::int64_t timestamp_ms = 0;     // 0: now
+  const char* key_change = nullptr;  // value of the header pgcourier.key_change
+};
+
+// What collect() found.
+struct KafkaReports {
+  std::vector<cdc::Delivery>* deliveries = nullptr;
+  std::size_t freed_bytes = 0;
+  bool bookmark_acknowledged = false;
+};
+
+class KafkaProducer {
+ public:
+  explicit KafkaProducer(const config::KafkaSettings& settings);
+  // Gives up what is queued and on its way, then waits for librdkafka's threads.
+  ~KafkaProducer();
+  KafkaProducer(const KafkaProducer&) = delete;
+  KafkaProducer& operator=(const KafkaProducer&) = delete;
+
+  // BLOCKING, as drain(); collect() may be called meanwhile.
+  void open(const std::string& client_id);
+  void drain();
+
+  // BLOCKING: waits a moment for the topic's metadata, so that the first record goes at once.
+  KafkaTopic& add_topic(const std::string& topic, const std::string& schema,
+                        const std::string& table, std::int32_t partitions);
+  KafkaTopic* find_topic(const std::string& topic);
+  // What a property is in the end, librdkafka's defaults included.
+  std::string property(const char* key) const;
+
+  int ready_fd() const { return wake_.get(); }
+
+  // Copies the record into librdkafka's queue; returns the bytes held until it is acknowledged.
+  // Throws SinkError.
+  std::size_t produce(KafkaTopic& topic, const KafkaRecord& record,
+                      cdc::TransactionNumber transaction);
+
+  // Takes all reports. Throws SinkError for a record or a producer that failed: the session is
+  // over.
+  void collect(KafkaReports& reports);
+
+  // Ends the linger of what is queued.
+  void flush();
+
+  std::uint64_t events() const { return events_acknowledged_; }
+  std::uint64_t bytes() const { return bytes_acknowledged_; }
+  // As cdc::Sink says.
+  std::string stalled_because() const;
+
+ private:
+  void take_reports(rd_kafka_event_t* event, KafkaReports& reports);
+  void take_error(rd_kafka_event_t* event);
+  void fail(cdc::SinkFailure failure, const std::string& what);
+  void check_size(const KafkaTopic& topic, const KafkaRecord& record) const;
+
+  const config::KafkaSettings& settings_;
+  const bool compressed_;
+  Fd wake_;  // librdkafka writes to it: outlives the client, as the topics' opaques do
+  std::map<std::string, std::unique_ptr<KafkaTopic>> topics_;
+  ClientHandle client_;
+  QueueHandle queue_;
+  std::atomic<bool> opened_ = false;  // client_ and queue_ are there for the io thread
+
+  KafkaTrouble trouble_;
+  std::optional<cdc::SinkError> failure_;
+  std::uint64_t events_acknowledged_ = 0;
+  std::uint64_t bytes_acknowledged_ = 0;
+};
+
+}  // namespace pgcourier::sinks

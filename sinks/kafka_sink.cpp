@@ -1,0 +1,244 @@
+#include "sinks/kafka_sink.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "sinks/kafka_topic_names.hpp"
+
+namespace pgcourier::sinks {
+
+using cdc::SinkError;
+using cdc::SinkFailure;
+
+namespace {
+
+// Small segments: only closed ones are compacted, and every start reads what is left.
+const TopicConfig position_topic_config{{"cleanup.policy", "compact"},
+                                        {"segment.bytes", "1048576"},
+                                        {"segment.ms", "3600000"},
+                                        {"min.cleanable.dirty.ratio", "0.1"}};
+
+std::size_t to_size(const std::string& digits) {
+  std::size_t size = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  return size;
+}
+
+}  // namespace
+
+KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& name, bool messages)
+    : settings_(settings), name_(name), messages_(messages), producer_(settings_) {}
+
+KafkaAdmin& KafkaSink::admin() {
+  if (!admin_) {
+    admin_ = std::make_unique<KafkaAdmin>(settings_, name_);
+    admin_->connect();
+  }
+  return *admin_;
+}
+
+std::optional<cdc::Bookmark> KafkaSink::peek_bookmark() {
+  if (!admin().find_topic(position_topic_name(name_))) return std::nullopt;
+  return read_bookmark();
+}
+
+std::optional<cdc::Bookmark> KafkaSink::open() {
+  check_position_topic();
+  opened_with_ = read_bookmark();
+  producer_.open(name_);
+  position_topic_ = &producer_.add_topic(position_topic_name(name_), "", "", 1);
+  position_topic_->holds_bookmarks = true;
+  return opened_with_;
+}
+
+std::optional<cdc::Bookmark> KafkaSink::read_bookmark() {
+  const std::string topic = position_topic_name(name_);
+  const auto record = admin().read_last(topic, settings_.id);
+  if (!record) return std::nullopt;
+  const auto bookmark = cdc::parse_bookmark(*record);
+  if (!bookmark) {
+    throw kafka_error(settings_, SinkFailure::bookmark,
+                      "the last record with key " + settings_.id + " in topic " + topic +
+                          " is no bookmark of pgcourier; is the topic used by something else?");
+  }
+  return bookmark;
+}
+
+void KafkaSink::check_position_topic() {
+  const std::string topic = position_topic_name(name_);
+  const TopicState state = find_or_create(topic, 1, position_topic_config);
+  if (state.partitions != 1) {
+    throw kafka_error(settings_, SinkFailure::settings,
+                      "topic " + topic + " has " + std::to_string(state.partitions) +
+                          " partitions; bookmarks need exactly one: remove the topic if it is not "
+                          "pgcourier's, or choose another name");
+  }
+  const auto config = admin().topic_config(topic);
+  if (!config) return;
+  const auto policy = config->find("cleanup.policy");
+  if (policy != config->end() && policy->second != "compact") {
+    throw kafka_error(settings_, SinkFailure::settings,
+                      "topic " + topic + " has cleanup.policy=" + policy->second +
+                          ", so Kafka will delete the bookmark: set cleanup.policy=compact");
+  }
+}
+
+TopicState KafkaSink::find_or_create(const std::string& topic, std::int32_t partitions,
+                                     const TopicConfig& config) {
+  const auto state = admin().find_topic(topic);
+  if (state && state->led) return *state;
+  if (!state && !settings_.create_topics) {
+    throw kafka_error(settings_, SinkFailure::unavailable,
+                      "topic " + topic + " does not exist and create_topics is false: create it" +
+                          (config.empty() ? "" : " with one partition and cleanup.policy=compact"));
+  }
+  if (!state) admin().create_topic(topic, partitions, config);
+  return admin().await_topic(topic);
+}
+
+void KafkaSink::start(const cdc::Bookmark& bookmark) {
+  identity_ = bookmark.identity;
+  if (opened_with_ != bookmark) {
+    admin().write_record(position_topic_name(name_), settings_.id, cdc::to_json(bookmark));
+  }
+  if (!messages_) return;
+  // A pipeline may never see a message, so this topic's troubles wait for the first one.
+  try {
+    message_topic_ = &open_topic(message_topic_name(name_), "", "");
+  } catch (const SinkError& error) {
+    message_topic_problem_ = error.what();
+  }
+}
+
+void KafkaSink::prepare(const cdc::Relation& relation) {
+  if (by_version_.size() <= relation.version) by_version_.resize(relation.version + 1);
+  const std::string topic = topic_name(settings_.topic, name_, relation.schema, relation.table);
+  by_version_[relation.version] = &open_topic(topic, relation.schema, relation.table);
+}
+
+KafkaTopic& KafkaSink::open_topic(const std::string& topic, const std::string& schema,
+                                  const std::string& table) {
+  if (KafkaTopic* known = producer_.find_topic(topic)) {
+    if (known->schema == schema && known->table == table) return *known;
+    const auto owner = [](const std::string& of_schema, const std::string& of_table) {
+      return of_table.empty() ? "pgcourier itself" : "table " + of_schema + "." + of_table;
+    };
+    throw kafka_error(settings_, SinkFailure::settings,
+                      "topic " + topic + " would take the events of " +
+                          owner(known->schema, known->table) + " and of " + owner(schema, table) +
+                          ": change `topic`, or leave one out with source.tables");
+  }
+  if (const auto problem = topic_name_problem(topic); !problem.empty()) {
+    throw kafka_error(settings_, SinkFailure::settings,
+                      "table " + schema + "." + table + ": " + problem);
+  }
+  const std::int32_t wanted = settings_.create_topics ? settings_.create_topics->partitions : 1;
+  const TopicState state = find_or_create(topic, wanted, {});
+  KafkaTopic& added = producer_.add_topic(topic, schema, table, state.partitions);
+  read_limit(added);
+  return added;
+}
+
+void KafkaSink::read_limit(KafkaTopic& topic) {
+  const auto config = admin().topic_config(topic.name);
+  if (!config) return;
+  const auto limit = config->find("max.message.bytes");
+  if (limit == config->end()) return;
+  topic.max_message_bytes = to_size(limit->second);
+
+  // A broker refuses a batch as a whole: batches of small records must fit as well.
+  const std::size_t batch = to_size(producer_.property("batch.size"));
+  if (batch > topic.max_message_bytes) {
+    throw kafka_error(settings_, SinkFailure::settings,
+                      describe(topic) + " takes batches of at most " + limit->second +
+                          " bytes (max.message.bytes): set properties.batch.size, now " +
+                          std::to_string(batch) + ", to no more than that");
+  }
+}
+
+KafkaTopic& KafkaSink::topic_of(const cdc::Record& record) {
+  if (record.relation != nullptr) return *by_version_.at(record.relation->version);
+  if (message_topic_ == nullptr) {
+    throw kafka_error(
+        settings_, SinkFailure::unavailable,
+        "a logical message has come, but " +
+            (message_topic_problem_.empty() ? "source.messages is off" : message_topic_problem_));
+  }
+  return *message_topic_;
+}
+
+std::size_t KafkaSink::produce(const cdc::Record& record, cdc::TransactionNumber transaction,
+                               const char* key_change, std::size_t& deliveries) {
+  KafkaTopic& topic = topic_of(record);
+  KafkaRecord kafka;
+  kafka.has_key =
+      record.routing == cdc::Routing::by_key || record.routing == cdc::Routing::logical_message;
+  if (kafka.has_key) kafka.key = record.key;
+  kafka.value = record.value;
+  kafka.key_change = key_change;
+  if (record.has_commit_time) kafka.timestamp_ms = unix_microseconds(record.commit_time) / 1000;
+  checksum_.add(record.value);
+
+  if (record.routing != cdc::Routing::every_partition) {
+    ++deliveries;
+    return producer_.produce(topic, kafka, transaction);
+  }
+  std::size_t bytes = 0;
+  for (kafka.partition = 0; kafka.partition < topic.partitions; ++kafka.partition) {
+    bytes += producer_.produce(topic, kafka, transaction);
+    ++deliveries;
+  }
+  return bytes;
+}
+
+cdc::Written KafkaSink::write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) {
+  cdc::Written written;
+  if (event.key_changed) {
+    written.bytes = produce(event.removal, transaction, "delete", written.deliveries);
+    written.bytes += produce(event.insertion, transaction, "insert", written.deliveries);
+  } else {
+    written.bytes = produce(event.record, transaction, nullptr, written.deliveries);
+  }
+  return written;
+}
+
+void KafkaSink::advance(const cdc::Position& position) {
+  position_wanted_ = position;
+  if (!position_on_its_way_) send_position();
+}
+
+// One at a time, so the last one in the topic is the newest whatever is repeated.
+void KafkaSink::send_position() {
+  position_on_its_way_ = std::exchange(position_wanted_, std::nullopt);
+  const std::string bookmark = cdc::to_json({identity_, *position_on_its_way_});
+  KafkaRecord record;
+  record.partition = 0;
+  record.has_key = true;
+  record.key = settings_.id;
+  record.value = bookmark;
+  producer_.produce(*position_topic_, record, 0);
+}
+
+void KafkaSink::flush() { producer_.flush(); }
+
+void KafkaSink::collect(cdc::Progress& progress) {
+  KafkaReports reports;
+  reports.deliveries = &progress.deliveries;
+  producer_.collect(reports);
+  progress.freed_bytes += reports.freed_bytes;
+  if (!reports.bookmark_acknowledged) return;
+  progress.bookmarked = position_on_its_way_->position;
+  position_on_its_way_.reset();
+  if (position_wanted_) send_position();
+}
+
+void KafkaSink::close() { producer_.drain(); }
+
+cdc::SinkTotals KafkaSink::totals() const {
+  return {producer_.events(), producer_.bytes(), checksum_.value()};
+}
+
+std::string KafkaSink::stalled_because() const { return producer_.stalled_because(); }
+
+}  // namespace pgcourier::sinks

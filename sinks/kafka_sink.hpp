@@ -1,0 +1,78 @@
+// Records to Kafka, at least once: idempotent producer, acks=all, a bookmark topic (delivery.md 8,
+// 13, 16, 17).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cdc/sink.hpp"
+#include "config/settings.hpp"
+#include "sinks/kafka_admin.hpp"
+#include "sinks/kafka_producer.hpp"
+#include "sinks/kafka_topic.hpp"
+#include "sinks/record_checksum.hpp"
+
+namespace pgcourier::sinks {
+
+// Threads as cdc::Sink says. Two clients of librdkafka: `admin_` belongs to the blocking functions,
+// `producer_` to the io thread's. The destructor gives up what is not acknowledged and ends their
+// threads, which can take a moment: call it on a worker thread.
+class KafkaSink final : public cdc::Sink {
+ public:
+  // `messages`: logical decoding messages will come, so their topic is made at the start.
+  KafkaSink(const config::KafkaSettings& settings, const std::string& name, bool messages = true);
+
+  const std::string& id() const override { return settings_.id; }
+  std::optional<cdc::Bookmark> peek_bookmark() override;
+  bool keeps_bookmark() const override { return true; }
+  std::optional<cdc::Bookmark> open() override;
+  void start(const cdc::Bookmark& bookmark) override;
+  void prepare(const cdc::Relation& relation) override;
+  cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) override;
+  void commit(cdc::TransactionNumber, protocol::Lsn) override {}
+  void advance(const cdc::Position& position) override;
+  void flush() override;
+  int ready_fd() const override { return producer_.ready_fd(); }
+  void collect(cdc::Progress& progress) override;
+  void close() override;
+  cdc::SinkTotals totals() const override;
+  std::string stalled_because() const override;
+
+ private:
+  KafkaAdmin& admin();
+  std::optional<cdc::Bookmark> read_bookmark();
+  void check_position_topic();
+  // The topic, made if need be, ready for records. Throws SinkError.
+  KafkaTopic& open_topic(const std::string& topic, const std::string& schema,
+                         const std::string& table);
+  TopicState find_or_create(const std::string& topic, std::int32_t partitions,
+                            const TopicConfig& config);
+  void read_limit(KafkaTopic& topic);
+  std::size_t produce(const cdc::Record& record, cdc::TransactionNumber transaction,
+                      const char* key_change, std::size_t& deliveries);
+  KafkaTopic& topic_of(const cdc::Record& record);
+  void send_position();
+
+  const config::KafkaSettings settings_;
+  const std::string name_;
+  const bool messages_;
+
+  std::unique_ptr<KafkaAdmin> admin_;
+  KafkaProducer producer_;
+
+  std::vector<KafkaTopic*> by_version_;  // Relation::version → topic
+  KafkaTopic* message_topic_ = nullptr;
+  std::string message_topic_problem_;
+  KafkaTopic* position_topic_ = nullptr;
+
+  std::optional<cdc::Bookmark> opened_with_;
+  cdc::StreamIdentity identity_;
+  std::optional<cdc::Position> position_wanted_;
+  std::optional<cdc::Position> position_on_its_way_;
+
+  RecordChecksum checksum_;
+};
+
+}  // namespace pgcourier::sinks
