@@ -26,8 +26,8 @@ enum class TargetSessionAttrs { any, read_write, read_only, primary, standby, pr
 
 // One place to try.
 struct Host {
-  std::string name;      // for the certificate, SNI, .pgpass and messages; a path: a socket directory
-  std::string address;   // hostaddr; empty: resolve `name`
+  std::string name;  // for the certificate, SNI, .pgpass and messages; a path: a socket directory
+  std::string address;  // hostaddr; empty: resolve `name`
   std::uint16_t port = 5432;
   std::string password;  // of this host (.pgpass may differ by host); empty: none
 };
@@ -48,8 +48,8 @@ struct ConnectionTarget {
   std::string ssl_min_protocol_version = "TLSv1.2";
   std::string ssl_max_protocol_version;
   bool ssl_sni = true;
-  std::string require_auth;     // as given; empty: anything
-  std::string channel_binding;  // disable | prefer | require
+  std::string require_auth;                         // as given; empty: anything
+  std::string channel_binding;                      // disable | prefer | require
   std::chrono::milliseconds connect_timeout = 10s;  // for one address; 0: none
   bool keepalives = true;
   std::chrono::seconds keepalives_idle{0};      // 0: the system's

@@ -21,11 +21,11 @@ struct Node {
   enum class Kind { null, scalar, list, map };
 
   Kind kind = Kind::null;
-  std::string text;            // scalar: after ${…} replacement
-  std::string written;         // scalar: as written, without what ${…} stood for; fit for messages
-  std::string origin;          // "shop.yaml:3:5", "--set source.slot" or "PGCOURIER_SOURCE__SLOT"
-  bool from_file = false;      // a ${file:…} was replaced: taken for a secret
-  std::vector<Node> items;     // list
+  std::string text;         // scalar: after ${…} replacement
+  std::string written;      // scalar: as written, without what ${…} stood for; fit for messages
+  std::string origin;       // "shop.yaml:3:5", "--set source.slot" or "PGCOURIER_SOURCE__SLOT"
+  bool from_file = false;   // a ${file:…} was replaced: taken for a secret
+  std::vector<Node> items;  // list
   std::vector<std::pair<Key, Node>> entries;  // map, in the order written
 
   const Node* find(std::string_view name) const;

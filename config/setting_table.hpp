@@ -5,13 +5,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgcourier::config {
 
 enum class SettingType {
   section,           // a map of the settings below it
   section_or_false,  // the same, or `false`
-  sinks,             // the list of sinks: each a map of one kind to its section
+  sinks,             // the list of sinks
+  sink,              // a map of one kind of sink to its section
   text,
   boolean,
   integer,
@@ -23,15 +25,15 @@ enum class SettingType {
 };
 
 struct Setting {
-  std::string_view path;  // `source.slot`; in a sink `sinks.*.kafka.topic`
+  std::string_view path;  // `source.slot`; of a sink `sinks.*.kafka.topic`
   SettingType type;
-  std::string_view default_value;  // as YAML; empty: none
-  std::string_view description;    // one sentence
+  std::string_view default_value = {};  // empty: none, or an empty text, list or map
+  std::string_view description = {};    // one sentence
   bool required = false;
-  bool secret = false;          // never shown
-  std::string_view pattern = {};  // text: a whole-match of characters, see `matches_pattern`
+  bool secret = false;            // never shown
+  std::string_view pattern = {};  // text: ECMAScript, of the whole
   std::string_view values = {};   // choice: `a|b|c`
-  // What this version can do: empty: all; else `a|b` of the values (a duration: `0s`), or `-`: the
+  // What this version can do. Empty: all; else `a|b` of the values, `0s` of a duration, `-`: the
   // setting can't be given at all.
   std::string_view available = {};
   std::string_view minimum = {};  // integer, size, duration: in the type's own notation
@@ -41,13 +43,19 @@ struct Setting {
 // In the order in which they are shown; a section comes before what is in it.
 std::span<const Setting> setting_table();
 
-// The setting of a path as in the table (sinks.*.kafka.topic); null: there is none.
+// The setting of a path as in the table; null: there is none.
 const Setting* find_setting(std::string_view table_path);
 
-// `sinks.0.kafka.topic` → `sinks.*.kafka.topic`; a key below a text_map → the map.
-std::string table_path(std::string_view path);
+// Those right below a section, the sink kinds below `sinks.*`; below "" the top level.
+std::vector<const Setting*> settings_below(std::string_view section_path);
 
-// Every setting with its default and description, as Markdown.
+// The last name of a setting's path.
+std::string_view name_of(const Setting& setting);
+
+// `a|b|c` → a, b, c.
+std::vector<std::string_view> alternatives(std::string_view list);
+
+// Every setting with its type, default and description, as a Markdown table.
 std::string settings_documentation();
 
 }  // namespace pgcourier::config

@@ -64,8 +64,8 @@ struct KafkaSettings {
 struct FilesSettings {
   std::string id = "files";
   std::filesystem::path directory;
-  std::size_t rotate_size = 128 * MiB;         // rotate.size; a file may exceed it by one transaction
-  std::chrono::milliseconds rotate_every = 1h; // rotate.every; age of a file, idle ones included
+  std::size_t rotate_size = 128 * MiB;  // rotate.size; a file may exceed it by one transaction
+  std::chrono::milliseconds rotate_every = 1h;  // rotate.every; age of a file, idle ones included
 };
 
 struct StdoutSettings {
