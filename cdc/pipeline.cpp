@@ -18,6 +18,9 @@ constexpr std::size_t record_overhead_bytes = 256;
 // A bookmark moved by silence alone is written this often.
 constexpr auto idle_bookmark_interval = 10s;
 
+// Between two commits that are remembered for the lag.
+constexpr std::int64_t commit_sample_microseconds = 100'000;
+
 }  // namespace
 
 Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, TableFilter filter,
@@ -70,6 +73,12 @@ void Pipeline::close_unit(Lsn end_lsn) {
     if (!state.skips_unit) state.sink->commit(unit_, end_lsn);
     state.tracker.commit(end_lsn);
   }
+  if (in_transaction_ &&
+      (unconfirmed_.empty() ||
+       transaction_.commit_time.microseconds - unconfirmed_.back().commit_time.microseconds >
+           commit_sample_microseconds)) {
+    unconfirmed_.push_back({end_lsn, transaction_.commit_time});
+  }
 }
 
 // Finishes the event that was held back and gives it to every sink that lacks it.
@@ -109,6 +118,10 @@ void Pipeline::collect() {
       state.bookmarked = std::max(state.bookmarked, *progress_.bookmarked);
     }
   }
+  const Lsn confirmed = confirmable();
+  while (!unconfirmed_.empty() && unconfirmed_.front().end_lsn <= confirmed) {
+    unconfirmed_.pop_front();
+  }
 }
 
 void Pipeline::advance_bookmarks(Time now, bool force) {
@@ -140,6 +153,11 @@ Lsn Pipeline::confirmable() const {
   Lsn lowest{UINT64_MAX};
   for (const auto& state : sinks_) lowest = std::min(lowest, state.bookmarked);
   return lowest;
+}
+
+std::optional<protocol::PgTime> Pipeline::oldest_unconfirmed_commit() const {
+  if (!unconfirmed_.empty()) return unconfirmed_.front().commit_time;
+  return in_transaction_ ? std::optional(transaction_.commit_time) : std::nullopt;
 }
 
 bool Pipeline::take_reply_requested() { return std::exchange(reply_requested_, false); }

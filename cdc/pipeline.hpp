@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -92,7 +93,8 @@ class Pipeline {
   const std::vector<OperationCounts>& counts() const { return counts_; }
   std::uint64_t logical_messages() const { return logical_messages_; }
   std::uint64_t transactions() const { return transactions_; }
-  protocol::PgTime last_commit_time() const { return transaction_.commit_time; }
+  // Commit time of the oldest transaction not covered by every bookmark, to about 100 ms.
+  std::optional<protocol::PgTime> oldest_unconfirmed_commit() const;
 
  private:
   struct SinkState {
@@ -157,6 +159,12 @@ class Pipeline {
   std::vector<OperationCounts> counts_;
   std::uint64_t logical_messages_ = 0;
   std::uint64_t transactions_ = 0;
+
+  struct CommitSample {
+    protocol::Lsn end_lsn;
+    protocol::PgTime commit_time;
+  };
+  std::deque<CommitSample> unconfirmed_;  // at least 100 ms apart
 };
 
 }  // namespace pgcourier::cdc

@@ -1,0 +1,67 @@
+// pgcourier config show|check|schema
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "cdc/daemon/commands/commands.hpp"
+#include "cdc/daemon/exit_codes.hpp"
+#include "config/load_settings.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+namespace {
+
+struct Flags {
+  std::filesystem::path file;
+  std::vector<std::string> set;
+};
+
+CLI::App* add_file_command(CLI::App& app, const std::shared_ptr<Flags>& flags,
+                           const std::string& name, const std::string& description) {
+  auto* command = app.add_subcommand(name, description);
+  command->add_option("-c,--config", flags->file, "The settings file")->required();
+  command->add_option("--set", flags->set, "PATH=VALUE over the file")->allow_extra_args(false);
+  return command;
+}
+
+template <typename Use>
+int with_settings(const Flags& flags, Use use) {
+  try {
+    const auto loaded = config::load_settings(flags.file, config::process_overrides(flags.set));
+    for (const auto& warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';
+    use(loaded);
+    return exit_done;
+  } catch (const config::SettingsError& error) {
+    std::cerr << "pgcourier: " << error.what() << '\n';
+    return exit_settings;
+  }
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<Flags>();
+  auto* config_command = app.add_subcommand("config", "Look at the settings");
+  config_command->require_subcommand(1);
+  add_file_command(*config_command, flags, "show", "The effective settings, secrets masked")
+      ->callback([flags, &action] {
+        action = [flags] {
+          return with_settings(*flags,
+                               [](const auto& loaded) { std::cout << show_settings(loaded); });
+        };
+      });
+  add_file_command(*config_command, flags, "check", "Check the file without connecting anywhere")
+      ->callback([flags, &action] {
+        action = [flags] {
+          return with_settings(*flags, [](const auto&) { std::cout << "the settings are fine\n"; });
+        };
+      });
+  config_command->add_subcommand("schema", "The file's JSON Schema")->callback([&action] {
+    action = [] {
+      std::cout << config::settings_schema() << '\n';
+      return int{exit_done};
+    };
+  });
+}
+
+}  // namespace pgcourier::cdc::daemon

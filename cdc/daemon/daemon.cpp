@@ -1,0 +1,199 @@
+#include "cdc/daemon/daemon.hpp"
+
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "cdc/daemon/http_server.hpp"
+#include "cdc/daemon/log.hpp"
+#include "cdc/daemon/pipeline_status.hpp"
+#include "cdc/daemon/retry_policy.hpp"
+#include "cdc/daemon/session.hpp"
+#include "cdc/daemon/stop_error.hpp"
+#include "cdc/daemon/version.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// The program's life on its io thread.
+class Daemon {
+ public:
+  Daemon(const RunRequest& request, config::Settings settings)
+      : request_(request),
+        settings_(std::move(settings)),
+        workers_(settings_.sinks.size() + 1),
+        status_(settings_),
+        signals_(io_, SIGINT, SIGTERM, SIGHUP),
+        retry_timer_(io_) {}
+
+  int run() {
+    // A reader that went away is an error of that write, not of the program.
+    std::signal(SIGPIPE, SIG_IGN);
+    if (!settings_.http_listen.empty()) {
+      http_.emplace(io_, settings_.http_listen, status_);
+      log::info("listening", {{"url", http_->url()}});
+    }
+    asio::co_spawn(io_, watch_signals(), asio::detached);
+    asio::co_spawn(io_, run_sessions(),
+                   asio::bind_cancellation_slot(stop_.slot(), [this](std::exception_ptr error) {
+                     if (error) fail(error);
+                     signals_.cancel();
+                     http_.reset();
+                     io_.stop();
+                   }));
+    io_.run();
+    workers_.join();
+    return exit_code_;
+  }
+
+ private:
+  asio::awaitable<void> run_sessions() {
+    unsigned attempt = 0;
+    auto silence_timeout = settings_.source.silence_timeout;
+    for (;;) {
+      const SessionContext context{io_, workers_, settings_, request_.options, status_};
+      Session session(context, silence_timeout);
+      session_ = &session;
+      std::exception_ptr failure;
+      try {
+        co_await session.run();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      session_ = nullptr;
+      if (!failure && !reload_pending_) co_return;
+      if (stopping_) co_return;
+      if (!failure) {
+        reload_pending_ = false;
+        continue;
+      }
+      if (session.made_progress()) {
+        attempt = 0;
+        silence_timeout = settings_.source.silence_timeout;
+      } else if (attempt < 4) {
+        silence_timeout *= 2;
+      }
+      co_await wait_before_retry(next_step(failure, session.bookmark_exists()), attempt++);
+      if (stopping_ || stopped_for_good_) co_return;
+      status_.reconnecting();
+    }
+  }
+
+  // Decides what a failed session means; sets stopped_for_good_ or waits.
+  asio::awaitable<void> wait_before_retry(NextStep step, unsigned attempt) {
+    status_.failed(step);
+    if (!step.retry || request_.options.no_retry) {
+      exit_code_ = step.exit_code;
+      stopped_for_good_ = true;
+      if (step.exit_code == exit_done) {
+        log::info("ended", {{"reason", step.what}});
+      } else {
+        log::error("stopped", {{"error", step.what},
+                               {"kind", step.kind},
+                               {"sqlstate", step.sqlstate},
+                               {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+      }
+      co_return;
+    }
+    const auto delay = retry_delay(attempt);
+    log::warn("the session ended, trying again", {{"error", step.what},
+                                                  {"kind", step.kind},
+                                                  {"sqlstate", step.sqlstate},
+                                                  {"retry_in_ms", std::int64_t{delay.count()}}});
+    status_.enter(PipelineState::waiting_to_retry, step.what);
+    retry_timer_.expires_after(delay);
+    boost::system::error_code cut_short;
+    co_await retry_timer_.async_wait(asio::redirect_error(asio::use_awaitable, cut_short));
+  }
+
+  asio::awaitable<void> watch_signals() {
+    for (;;) {
+      boost::system::error_code ended;
+      const int signal =
+          co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+      if (ended) co_return;
+      if (signal == SIGHUP) {
+        reload();
+      } else {
+        stop(signal);
+      }
+    }
+  }
+
+  void stop(int signal) {
+    // The second one: at once. Nothing is lost by it, what is unconfirmed comes again.
+    if (stopping_) std::_Exit(128 + signal);
+    stopping_ = true;
+    log::info("stopping", {{"signal", std::int64_t{signal}}});
+    status_.enter(PipelineState::stopping, "stopping");
+    if (!session_ || !session_->request_end()) stop_.emit(asio::cancellation_type::terminal);
+  }
+
+  // Log level, passwords, TLS files and filters; passwords and TLS files are read at each
+  // connection anyway. Other filters need another session.
+  void reload() {
+    try {
+      auto loaded =
+          config::load_settings(request_.settings_file, config::process_overrides(request_.set));
+      log::set_level(loaded.settings.log.level);
+      const bool other_filter = loaded.settings.source.tables != settings_.source.tables;
+      settings_.log = loaded.settings.log;
+      settings_.source.password_file = loaded.settings.source.password_file;
+      log::info("settings read again: log level, passwords, TLS files and filters count");
+      if (other_filter) {
+        TableFilter{loaded.settings.source.tables};
+        settings_.source.tables = loaded.settings.source.tables;
+        reload_pending_ = session_ && session_->request_end();
+      }
+    } catch (const std::exception& error) {
+      log::error("the settings can't be used, the old ones stay",
+                 {{"error", std::string_view(error.what())}});
+    }
+  }
+
+  void fail(std::exception_ptr error) {
+    if (stopping_) return;  // cancelled by stop()
+    const auto step = next_step(error, false);
+    exit_code_ = step.exit_code;
+    log::error("stopped", {{"error", step.what}, {"kind", step.kind}});
+  }
+
+  const RunRequest& request_;
+  config::Settings settings_;
+  asio::io_context io_{1};
+  asio::thread_pool workers_;
+  PipelineStatus status_;
+  std::optional<HttpServer> http_;
+  asio::signal_set signals_;
+  asio::steady_timer retry_timer_;
+  asio::cancellation_signal stop_;
+  Session* session_ = nullptr;
+  bool stopping_ = false;
+  bool stopped_for_good_ = false;
+  bool reload_pending_ = false;
+  int exit_code_ = exit_done;
+};
+
+}  // namespace
+
+int run_daemon(const RunRequest& request) {
+  try {
+    auto loaded =
+        config::load_settings(request.settings_file, config::process_overrides(request.set));
+    log::init(loaded.settings.log.level, loaded.settings.log.format);
+    for (const auto& warning : loaded.warnings) log::warn(warning);
+    log::info("starting", {{"name", loaded.settings.name}, {"version", version}});
+    return Daemon(request, std::move(loaded.settings)).run();
+  } catch (const std::exception&) {
+    const auto step = next_step(std::current_exception(), false);
+    log::error("stopped", {{"error", step.what},
+                           {"kind", step.kind},
+                           {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+    return step.exit_code;
+  }
+}
+
+}  // namespace pgcourier::cdc::daemon

@@ -1,0 +1,72 @@
+// What the endpoints report, gathered from the session of the moment and the ones before it.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cdc/daemon/http_answers.hpp"
+#include "cdc/daemon/retry_policy.hpp"
+#include "cdc/daemon/status_report.hpp"
+#include "cdc/feedback.hpp"
+#include "cdc/pipeline.hpp"
+#include "config/settings.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+// Lives as long as the program; sessions come and go. Io thread only.
+class PipelineStatus : public StatusSource {
+ public:
+  explicit PipelineStatus(const config::Settings& settings);
+
+  StatusReport report() const override;
+
+  void enter(PipelineState state, std::string detail);
+  PipelineState state() const { return state_; }
+  void failed(const NextStep& step);
+  void reconnecting() { ++reconnects_; }
+
+  // What a session learns of the server; cleared by detach().
+  SourceStatus& source() { return source_; }
+  void received(std::size_t bytes, std::chrono::steady_clock::time_point now);
+  void server_at(protocol::Lsn lsn);
+
+  // The live pipeline. Both must outlive the attachment; detach() adds their totals up.
+  void attach(const Pipeline& pipeline, const Feedback& feedback);
+  void detach();
+
+  // Unconfirmed events exist; used to tell "stuck" from "idle".
+  void confirmed(protocol::Lsn lsn, std::chrono::steady_clock::time_point now);
+
+ private:
+  struct Totals {
+    std::uint64_t transactions = 0;
+    std::map<std::string, SinkTotals, std::less<>> sinks;
+    std::vector<TableStatus> tables;
+  };
+
+  void add_tables(std::vector<TableStatus>& tables) const;
+  std::vector<SinkStatus> sink_statuses() const;
+  std::vector<Check> checks(const StatusReport& report) const;
+
+  std::string name_;
+  std::vector<std::pair<std::string, std::string>> sink_kinds_;  // id, kind; in their order
+  std::uint64_t in_flight_limit_;
+  PipelineState state_ = PipelineState::starting;
+  std::string state_detail_;
+  WallTime started_;
+  WallTime since_;
+  SourceStatus source_;
+  std::chrono::steady_clock::time_point last_message_{};
+  std::chrono::steady_clock::time_point last_confirmed_{};
+  const Pipeline* pipeline_ = nullptr;
+  const Feedback* feedback_ = nullptr;
+  Totals past_;
+  std::uint64_t received_bytes_ = 0;
+  std::uint64_t reconnects_ = 0;
+  std::vector<ErrorCount> errors_;
+  std::optional<LastError> last_error_;
+};
+
+}  // namespace pgcourier::cdc::daemon

@@ -1,0 +1,136 @@
+#include "cdc/daemon/retry_policy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string_view>
+
+#include "cdc/daemon/stop_error.hpp"
+#include "cdc/encoding_error.hpp"
+#include "cdc/sink.hpp"
+#include "cdc/table_filter.hpp"
+#include "config/settings.hpp"
+#include "protocol/protocol_error.hpp"
+#include "protocol/server_error.hpp"
+#include "protocol/startup_handshake.hpp"
+#include "replication/connection.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+using namespace std::chrono_literals;
+using namespace std::string_view_literals;
+
+namespace {
+
+// The server's errors that need a person, by SQLSTATE or its class. What time may heal, and what we
+// have never seen, is tried again with a growing delay: nothing is confirmed meanwhile, and the log
+// and /readyz say why it is quiet.
+struct Verdict {
+  std::string_view sqlstate;  // five characters, or two for a class
+  int exit_code;
+  std::string_view remedy;
+};
+constexpr std::array verdicts{
+    Verdict{"28"sv, exit_not_permitted, "check user, password and pg_hba.conf"},
+    Verdict{"42501"sv, exit_not_permitted,
+            "the role needs REPLICATION, and SELECT on what it publishes"},
+    Verdict{"3D000"sv, exit_settings, "check the database in source.url"},
+    Verdict{"42704"sv, exit_settings, "check source.publication and source.slot"},
+    Verdict{"53400"sv, exit_settings, "raise max_replication_slots, or drop a slot nobody needs"},
+    Verdict{"58P01"sv, exit_slot, "the WAL the slot needs is gone"},
+    Verdict{"22023"sv, exit_settings, "the server refuses an option of ours"},
+    Verdict{"0A000"sv, exit_settings, "the server can't do what the settings ask for"},
+    Verdict{"42601"sv, exit_settings, "the server does not know this command"},
+    Verdict{"42602"sv, exit_settings, "check the names in the settings"},
+};
+
+NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
+  NextStep step{.retry = true,
+                .exit_code = exit_unreachable,
+                .kind = "server",
+                .sqlstate = std::string(error.sqlstate()),
+                .what = error.what()};
+  const auto found = std::find_if(verdicts.begin(), verdicts.end(), [&](const Verdict& verdict) {
+    return error.sqlstate().substr(0, verdict.sqlstate.size()) == verdict.sqlstate;
+  });
+  if (found != verdicts.end()) {
+    step.retry = false;
+    step.exit_code = found->exit_code;
+    step.what += " (" + std::string(found->remedy) + ")";
+    if (found->sqlstate == "42704"sv && bookmark_exists) step.exit_code = exit_slot;
+  } else if (error.sqlstate() == "55000"sv) {
+    // Out of order for one of two reasons: the slot can't be read any more, or wal_level.
+    step.retry = false;
+    const bool slot = std::string_view(error.what()).find("replication slot") != std::string::npos;
+    step.exit_code = slot || bookmark_exists ? exit_slot : exit_settings;
+  }
+  return step;
+}
+
+NextStep judge(const SinkError& error) {
+  NextStep step{.retry = false, .exit_code = exit_internal, .kind = "sink", .what = error.what()};
+  switch (error.failure()) {
+    case SinkFailure::unavailable:
+      step.retry = true;
+      step.exit_code = exit_unreachable;
+      break;
+    case SinkFailure::undeliverable:
+      step.exit_code = exit_undeliverable;
+      break;
+    case SinkFailure::not_permitted:
+      step.exit_code = exit_not_permitted;
+      break;
+    case SinkFailure::settings:
+      step.exit_code = exit_settings;
+      break;
+    case SinkFailure::bookmark:
+      step.exit_code = exit_slot;
+      break;
+    case SinkFailure::closed:
+      step.exit_code = exit_done;
+      break;
+    case SinkFailure::internal:
+      break;
+  }
+  return step;
+}
+
+NextStep stop(int exit_code, const char* kind, const char* what) {
+  return {.retry = false, .exit_code = exit_code, .kind = kind, .what = what};
+}
+
+}  // namespace
+
+NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const protocol::ServerError& server) {
+    return judge(server, bookmark_exists);
+  } catch (const SinkError& sink) {
+    return judge(sink);
+  } catch (const replication::ConnectionError& lost) {
+    return {.retry = true, .exit_code = exit_unreachable, .kind = "network", .what = lost.what()};
+  } catch (const protocol::AuthenticationError& refused) {
+    return stop(exit_not_permitted, "server", refused.what());
+  } catch (const protocol::ProtocolError& nonsense) {
+    return stop(exit_protocol, "protocol", nonsense.what());
+  } catch (const EncodingError& value) {
+    return stop(exit_undeliverable, "sink", value.what());
+  } catch (const config::SettingsError& settings) {
+    return stop(exit_settings, "settings", settings.what());
+  } catch (const FilterError& filter) {
+    return stop(exit_settings, "settings", filter.what());
+  } catch (const StopError& refusal) {
+    return stop(refusal.exit_code(), "settings", refusal.what());
+  } catch (const std::bad_alloc&) {
+    return stop(exit_internal, "internal", "out of memory");
+  } catch (const std::exception& other) {
+    return stop(exit_internal, "internal", other.what());
+  }
+}
+
+std::chrono::milliseconds retry_delay(unsigned attempt) {
+  return std::min<std::chrono::milliseconds>(500ms * (1u << std::min(attempt, 6u)), 30s);
+}
+
+}  // namespace pgcourier::cdc::daemon

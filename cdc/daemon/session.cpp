@@ -1,0 +1,291 @@
+// The data path in one file: bytes in, events to the sinks, progress back.
+#include "cdc/daemon/session.hpp"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "cdc/daemon/blocking.hpp"
+#include "cdc/daemon/first_of.hpp"
+#include "cdc/daemon/log.hpp"
+#include "cdc/daemon/status_message.hpp"
+#include "cdc/daemon/stop_error.hpp"
+#include "replication/catalog.hpp"
+#include "sinks/encoding/make_encoder.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// How often time alone makes something happen.
+constexpr auto tick = 100ms;
+
+}  // namespace
+
+Session::Session(const SessionContext& context, std::chrono::milliseconds silence_timeout)
+    : context_(context), silence_timeout_(silence_timeout), drained_(context.io) {}
+
+Session::~Session() { context_.status.detach(); }
+
+asio::awaitable<SessionEnd> Session::run() {
+  std::exception_ptr failure;
+  try {
+    co_await SessionStart(context_, started_).run();
+    co_await stream_until_the_end();
+    co_await close_orderly();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  context_.status.detach();
+  pipeline_.reset();
+  // Also after a cancellation: sinks have threads to join.
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  auto remains = std::move(started_);
+  started_ = {};
+  started_.bookmark_exists = remains.bookmark_exists;
+  co_await discard(context_.workers, std::move(remains));
+  if (failure) std::rethrow_exception(failure);
+  co_return end_requested_ ? SessionEnd::stopped : SessionEnd::until_reached;
+}
+
+asio::awaitable<void> Session::stream_until_the_end() {
+  encoder_ = sinks::encoding::make_encoder(context_.settings.format);
+  std::vector<Pipeline::SinkStart> starts;
+  for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
+    starts.push_back({started_.sinks[i].get(), started_.positions[i]});
+  }
+  pipeline_.emplace(std::move(starts), *encoder_, TableFilter(context_.settings.source.tables),
+                    context_.settings.limits.in_flight_bytes, started_.until);
+  feedback_.emplace(started_.server.confirmed_flush, status_interval(started_.wal_sender_timeout));
+  context_.status.attach(*pipeline_, *feedback_);
+  context_.status.enter(PipelineState::streaming, "streaming");
+  log::info("streaming", {{"peer", started_.stream->peer()},
+                          {"slot", context_.settings.source.slot},
+                          {"confirmed_lsn", protocol::to_string(started_.server.confirmed_flush)}});
+  last_heard_ = Clock::now();
+  co_await first_of(read_loop(), sink_loop(), timer_loop(), watch_loop());
+}
+
+// --- Down: from the socket to the sinks
+// -----------------------------------------------------------
+
+asio::awaitable<void> Session::read_loop() {
+  auto& stream = *started_.stream;
+  while (!stream.server_ended_copy()) {
+    reading_ = true;
+    co_await stream.read_some();
+    reading_ = false;
+    last_heard_ = Clock::now();
+    asked_after_silence_ = false;
+    co_await consume_received();
+    turn(Clock::now());
+  }
+  if (!copy_done_sent_) {
+    throw replication::ConnectionError("the server ended the stream, as it does when it stops");
+  }
+}
+
+asio::awaitable<void> Session::consume_received() {
+  while (const auto copy_data = started_.stream->next_copy_data()) {
+    context_.status.received(copy_data->size(), last_heard_);
+    if (ending_) continue;  // read on to the server's CopyDone
+    switch (pipeline_->consume(*copy_data)) {
+      case Consumed::done:
+        break;
+      case Consumed::needs_catalog:
+        co_await describe_relation();
+        break;
+      case Consumed::past_the_end:
+        begin_end();
+        break;
+    }
+    if (pipeline_->saturated()) co_await wait_until_drained();
+  }
+}
+
+// Not reading is the back-pressure: the TCP window closes and the walsender waits. It still hears
+// our status messages, which timer_loop() goes on sending.
+asio::awaitable<void> Session::wait_until_drained() {
+  turn(Clock::now());
+  while (pipeline_->saturated() && !ending_) {
+    drained_.expires_at(Clock::time_point::max());
+    boost::system::error_code woken;
+    co_await drained_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) {
+      throw boost::system::system_error(asio::error::operation_aborted);
+    }
+  }
+}
+
+// A new shape of a table: the catalog completes it, and each sink makes room for it.
+asio::awaitable<void> Session::describe_relation() {
+  const CatalogAnswer answer = co_await ask_catalog(pipeline_->question());
+  const Relation* relation = pipeline_->describe(answer);
+  if (!relation || relation->filtered_out) co_return;
+  for (const auto& sink : started_.sinks) {
+    auto* target = sink.get();
+    co_await on_worker(context_.workers, [target, relation] { target->prepare(*relation); });
+  }
+}
+
+// Waits for the second connection if it is down.
+asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& question) {
+  CatalogAnswer answer;
+  if (!question.primary_key && question.type_oids.empty()) co_return answer;
+  for (;;) {
+    try {
+      const auto sql = co_await started_.sql->lease();
+      if (question.primary_key) {
+        answer.primary_key = co_await replication::primary_key(*sql, question.relation_oid);
+      }
+      for (auto& type : co_await replication::describe_types(*sql, question.type_oids)) {
+        auto& added = answer.types.emplace_back(TypeDescription{type.oid,
+                                                                std::move(type.name),
+                                                                type.kind,
+                                                                type.base_oid,
+                                                                type.element_oid,
+                                                                type.delimiter,
+                                                                {}});
+        for (auto& attribute : type.attributes) {
+          added.attributes.push_back({std::move(attribute.name), attribute.type_oid});
+        }
+      }
+      co_return answer;
+    } catch (const replication::ConnectionError& lost) {
+      log::warn("waiting for the second connection", {{"error", std::string_view(lost.what())}});
+    }
+    answer = {};
+    co_await pause(context_.io, 1s);
+  }
+}
+
+// --- Up: from the sinks to the server
+// -------------------------------------------------------------
+
+// Everything that happens between two looks at the socket; cheap when nothing has happened.
+void Session::turn(Clock::time_point now) {
+  pipeline_->collect();
+
+  const bool asked = pipeline_->take_reply_requested();
+  const bool near_the_end = ending_ || (started_.until && pipeline_->received() >= *started_.until);
+  if (asked || near_the_end || now - last_advance_ >= tick) {
+    pipeline_->advance_bookmarks(now, asked || near_the_end);
+    last_advance_ = now;
+    pipeline_->collect();
+  }
+
+  feedback_->received(pipeline_->received());
+  feedback_->durable(pipeline_->confirmable());
+  if (asked) feedback_->reply_requested();
+  if (!copy_done_sent_) {
+    if (const auto status = feedback_->due(now)) {
+      made_progress_ = made_progress_ || status->flush > started_.server.confirmed_flush;
+      send_status(*started_.stream, *status, false);
+      context_.status.confirmed(std::max(status->flush, started_.server.confirmed_flush), now);
+    }
+  }
+  context_.status.server_at(pipeline_->received());
+
+  if (started_.until && !ending_ && pipeline_->confirmable() >= *started_.until) begin_end();
+  if (ending_) end_copy_when_settled();
+  if (!pipeline_->saturated()) drained_.cancel();
+}
+
+// Woken by whichever sink has something to say: their descriptors are gathered in one.
+asio::awaitable<void> Session::sink_loop() {
+  const int gathered = ::epoll_create1(EPOLL_CLOEXEC);
+  if (gathered < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  asio::posix::stream_descriptor descriptor(context_.io, gathered);
+  for (const auto& sink : started_.sinks) {
+    if (sink->ready_fd() < 0) continue;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    if (::epoll_ctl(gathered, EPOLL_CTL_ADD, sink->ready_fd(), &event) != 0) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  }
+  for (;;) {
+    co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    turn(Clock::now());
+  }
+}
+
+asio::awaitable<void> Session::timer_loop() {
+  for (;;) {
+    co_await pause(context_.io, tick);
+    turn(Clock::now());
+  }
+}
+
+// --- The end
+// --------------------------------------------------------------------------------------
+
+bool Session::request_end() {
+  if (!pipeline_) return false;
+  end_requested_ = true;
+  context_.status.enter(PipelineState::stopping, "delivering what was received");
+  begin_end();
+  return true;
+}
+
+void Session::begin_end() {
+  if (ending_) return;
+  ending_ = true;
+  end_deadline_ = Clock::now() + context_.settings.shutdown_timeout;
+  pipeline_->flush();
+  drained_.cancel();
+}
+
+// Last status, then CopyDone: read_loop() ends with the server's own.
+void Session::end_copy_when_settled() {
+  if (copy_done_sent_) return;
+  if (!pipeline_->settled()) {
+    if (end_requested_ && Clock::now() > end_deadline_) {
+      throw replication::ConnectionError(
+          "the sinks did not take all within shutdown_timeout: the rest stays unconfirmed and comes"
+          " again");
+    }
+    return;
+  }
+  const auto status = feedback_->final_status();
+  send_status(*started_.stream, status, false);
+  context_.status.confirmed(std::max(status.flush, started_.server.confirmed_flush), Clock::now());
+  started_.stream->send_copy_done();
+  copy_done_sent_ = true;
+}
+
+asio::awaitable<void> Session::close_orderly() {
+  co_await started_.stream->terminate();
+  for (const auto& sink : started_.sinks) {
+    auto* target = sink.get();
+    co_await on_worker(context_.workers, [target] { target->close(); });
+  }
+  if (started_.until && !end_requested_) {
+    const auto sql = co_await started_.sql->lease();
+    const auto slot = co_await replication::find_slot(*sql, context_.settings.source.slot);
+    if (!slot || !slot->confirmed_flush_lsn || *slot->confirmed_flush_lsn < *started_.until) {
+      throw StopError(exit_internal, "the server did not take the last confirmation up to " +
+                                         protocol::to_string(*started_.until));
+    }
+  }
+  log_totals();
+  co_await started_.sql->close();
+}
+
+void Session::log_totals() const {
+  for (const auto& view : pipeline_->sinks()) {
+    const auto totals = view.sink->totals();
+    log::info("sink closed", {{"sink", view.sink->id()},
+                              {"events", totals.events},
+                              {"bytes", totals.bytes},
+                              {"checksum", static_cast<std::uint64_t>(totals.checksum)},
+                              {"confirmed_lsn", protocol::to_string(view.bookmarked)}});
+  }
+}
+
+}  // namespace pgcourier::cdc::daemon

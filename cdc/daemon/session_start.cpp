@@ -1,0 +1,262 @@
+// Up to the slot in our hands. What follows: session_take_over.cpp.
+#include "cdc/daemon/session_start.hpp"
+
+#include <algorithm>
+
+#include "cdc/daemon/blocking.hpp"
+#include "cdc/daemon/log.hpp"
+#include "cdc/daemon/publication.hpp"
+#include "cdc/daemon/stop_error.hpp"
+#include "config/connection_string.hpp"
+#include "protocol/replication_commands.hpp"
+#include "protocol/server_error.hpp"
+#include "replication/catalog.hpp"
+#include "replication/session_settings.hpp"
+#include "sinks/sink_factory.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::string_view object_in_use = "55006";
+
+StreamIdentity identity_of(const replication::QueryResult& identify_system,
+                           const std::string& slot) {
+  if (identify_system.rows.size() != 1 || identify_system.rows[0].size() < 4) {
+    throw protocol::ProtocolError("IDENTIFY_SYSTEM", "the answer is not one row of four columns");
+  }
+  const auto& row = identify_system.rows[0];
+  const auto timeline = std::strtoul(row[1].value_or("").c_str(), nullptr, 10);
+  if (!row[0] || row[0]->empty() || timeline == 0 || !row[3]) {
+    throw protocol::ProtocolError("IDENTIFY_SYSTEM", "a column is empty");
+  }
+  return {*row[0], static_cast<std::uint32_t>(timeline), *row[3], slot};
+}
+
+}  // namespace
+
+asio::awaitable<void> SessionStart::run() {
+  started_.sinks = sinks::make_sinks(context_.settings);
+  bookmarks_.resize(started_.sinks.size());
+  co_await connect();
+  co_await peek_bookmarks();
+  co_await take_slot();
+  co_await take_over();
+}
+
+asio::awaitable<void> SessionStart::connect() {
+  target_ = connection_target(context_.settings);
+  context_.status.enter(PipelineState::connecting, "connecting to PostgreSQL");
+  started_.sql = std::make_unique<SqlSession>(context_.io, target_);
+  started_.stream = std::make_unique<replication::Connection>(
+      context_.io, context_.settings.limits.message_bytes);
+  co_await started_.stream->open(target_, replication::Purpose::replication,
+                                 replication::session_settings());
+  started_.stream_pid = started_.stream->server().process_id;
+  auto& source = context_.status.source();
+  source.peer = started_.stream->peer();
+  if (const auto& told = started_.stream->server().parameters; told.contains("server_version")) {
+    source.server_version = told.at("server_version");
+  }
+  const auto timeout = co_await started_.stream->query(
+      "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'");
+  if (timeout.rows.size() == 1) {
+    started_.wal_sender_timeout = std::chrono::milliseconds(
+        std::strtoll(timeout.rows[0][0].value_or("0").c_str(), nullptr, 10));
+  }
+}
+
+// Read anew before each attempt at the slot: a warm standby may wait here across a promotion.
+asio::awaitable<void> SessionStart::identify() {
+  const auto answer = co_await started_.stream->query(protocol::identify_system());
+  auto& server = started_.server;
+  server.identity = identity_of(answer, context_.settings.source.slot);
+  const auto flushed = protocol::parse_lsn(answer.rows[0][2].value_or(""));
+  if (!flushed) throw protocol::ProtocolError("IDENTIFY_SYSTEM", "xlogpos is not an LSN");
+  server.flushed = *flushed;
+  server.history.clear();
+  // Timeline 1 has no history file. Impossible once the stream is in copy-both mode.
+  if (server.identity.timeline > 1) {
+    const auto file =
+        co_await started_.stream->query(protocol::timeline_history(server.identity.timeline));
+    if (file.rows.size() != 1 || file.rows[0].size() < 2 || !file.rows[0][1]) {
+      throw protocol::ProtocolError("TIMELINE_HISTORY", "the answer is not one row of two columns");
+    }
+    server.history = protocol::read_timeline_history(*file.rows[0][1]);
+  }
+  if (context_.options.until_now && !started_.until) started_.until = server.flushed;
+  auto& source = context_.status.source();
+  source.system_identifier = server.identity.system_identifier;
+  source.timeline = server.identity.timeline;
+  source.database = server.identity.database;
+}
+
+asio::awaitable<void> SessionStart::peek_bookmarks() {
+  started_.until = context_.options.until;
+  for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
+    auto* sink = started_.sinks[i].get();
+    bookmarks_[i] = co_await on_worker(context_.workers, [sink] { return sink->peek_bookmark(); });
+    started_.bookmark_exists = started_.bookmark_exists || bookmarks_[i].has_value();
+  }
+}
+
+std::vector<SinkMemory> SessionStart::memories() const {
+  std::vector<SinkMemory> memories;
+  for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
+    memories.push_back(
+        {started_.sinks[i]->id(), started_.sinks[i]->keeps_bookmark(), bookmarks_[i]});
+  }
+  return memories;
+}
+
+asio::awaitable<void> SessionStart::take_slot() {
+  waiting_since_ = Clock::now();
+  for (;;) {
+    co_await identify();
+    if (co_await prepare_slot() && co_await try_start_replication()) co_return;
+    co_await wait_for_slot();
+  }
+}
+
+// Finds the slot or makes it. False: somebody uses it.
+asio::awaitable<bool> SessionStart::prepare_slot() {
+  const auto& settings = context_.settings.source;
+  std::optional<replication::SlotInfo> slot;
+  {
+    const auto sql = co_await started_.sql->lease();
+    slot = co_await replication::find_slot(*sql, settings.slot);
+  }
+  if (slot && (slot->slot_type != "logical" || slot->plugin != "pgoutput" ||
+               slot->database != started_.server.identity.database || slot->temporary)) {
+    throw StopError(exit_settings,
+                    "the replication slot " + settings.slot + " is not for us: it is " +
+                        (slot->temporary ? "temporary, " : "") + slot->slot_type + ", plugin '" +
+                        slot->plugin + "', database '" + slot->database +
+                        "'; a logical one with pgoutput in database '" +
+                        started_.server.identity.database + "' is needed: change source.slot");
+  }
+  if (slot && slot->two_phase) {
+    throw StopError(exit_settings, "the replication slot " + settings.slot +
+                                       " was made with two_phase, which source.two_phase: false"
+                                       " does not match: change source.slot");
+  }
+  auto state = slot ? SlotState::present : SlotState::missing;
+  std::string reason;
+  if (slot && (slot->wal_status == "lost" || !slot->invalidation_reason.empty())) {
+    state = SlotState::invalidated;
+    reason = slot->invalidation_reason.empty() ? "wal_status lost" : slot->invalidation_reason;
+  }
+  const auto decision = decide_slot(settings.slot, state, reason, settings.create_slot, memories(),
+                                    context_.options.acceptance);
+  if (const auto* refusal = std::get_if<Refusal>(&decision)) {
+    throw StopError(refusal->exit_code, refusal->what);
+  }
+  const auto& use = std::get<SlotUse>(decision);
+  gap_accepted_ = use.gap_accepted;
+  co_await require_publication();
+  if (use.create) {
+    if (state == SlotState::invalidated) {
+      co_await started_.stream->query(protocol::drop_replication_slot(settings.slot, false));
+    }
+    co_await create_slot();
+  }
+  co_return !slot || !slot->active;
+}
+
+asio::awaitable<void> SessionStart::require_publication() {
+  const auto& settings = context_.settings.source;
+  const auto sql = co_await started_.sql->lease();
+  if (co_await replication::find_publication(*sql, settings.publication)) co_return;
+  if (settings.create_publication && !started_.bookmark_exists) {
+    co_await create_publication(*sql, settings);
+    co_return;
+  }
+  throw StopError(started_.bookmark_exists ? exit_slot : exit_settings,
+                  "the publication " + settings.publication + " does not exist in database " +
+                      started_.server.identity.database + ": CREATE PUBLICATION " +
+                      protocol::quote_identifier(settings.publication) +
+                      " FOR ALL TABLES (or for some), or set source.create_publication: true");
+}
+
+// Last of all that can fail: an orphan slot fills the primary's disk (delivery.md 9).
+asio::awaitable<void> SessionStart::create_slot() {
+  for (const auto& sink : started_.sinks) {
+    if (const auto path = sink->lock_path()) {
+      // Taken and given back: shows that the folder is writable.
+      InstanceLock::take(*path, context_.settings.source.slot);
+    }
+  }
+  const int version = started_.stream->server_version();
+  protocol::CreateLogicalSlot options;
+  options.slot = context_.settings.source.slot;
+  options.failover = version >= 170000 && !started_.server.standby;
+  log::info("creating the replication slot; this waits for running transactions to end",
+            {{"slot", options.slot}});
+  co_await started_.stream->query(protocol::create_replication_slot(options, version));
+  fresh_slot_ = true;
+  log::info("replication slot created", {{"slot", options.slot}});
+}
+
+// True: copy-both mode. False: the slot is busy after all.
+asio::awaitable<bool> SessionStart::try_start_replication() {
+  const int version = started_.stream->server_version();
+  const auto& settings = context_.settings.source;
+  protocol::StartLogicalReplication options;
+  options.slot = settings.slot;
+  options.publications = {settings.publication};
+  options.messages = settings.messages;
+  if (version >= 160000) {
+    options.origin = settings.origin;
+  } else if (settings.origin != "any") {
+    throw StopError(exit_settings, "source.origin: none needs PostgreSQL 16; this server is " +
+                                       context_.status.source().server_version);
+  }
+  try {
+    co_await started_.stream->start_copy_both(protocol::start_replication(options));
+  } catch (const protocol::ServerError& error) {
+    if (error.sqlstate() != object_in_use) throw;
+    co_return false;
+  }
+  co_return true;
+}
+
+// A warm standby: the slot itself is the lock (delivery.md 10).
+asio::awaitable<void> SessionStart::wait_for_slot() {
+  const auto& settings = context_.settings;
+  std::optional<replication::Holder> holder;
+  {
+    const auto sql = co_await started_.sql->lease();
+    const auto slot = co_await replication::find_slot(*sql, settings.source.slot);
+    if (!slot || !slot->active || !slot->active_pid) co_return;
+    holder = co_await replication::find_backend(*sql, *slot->active_pid);
+  }
+  const std::string who =
+      holder ? "process " + std::to_string(holder->pid) + " (" + holder->application_name + ")"
+             : "another process";
+  if (context_.options.no_wait) {
+    throw StopError(exit_slot_in_use, "the replication slot " + settings.source.slot +
+                                          " is in use by " + who + ", and --no-wait was given");
+  }
+  const bool stranger = holder && holder->backend_type == "walsender" &&
+                        !holder->application_name.empty() &&
+                        holder->application_name != settings.name;
+  const auto now = Clock::now();
+  if (!stranger) stranger_since_ = {};
+  if (stranger && stranger_since_ == Clock::time_point{}) stranger_since_ = now;
+  if (stranger && now - stranger_since_ >= 10s) {
+    throw StopError(exit_settings, "the replication slot " + settings.source.slot +
+                                       " is used by another program, " + who +
+                                       ": give each pipeline a slot of its own");
+  }
+  if (context_.status.state() != PipelineState::waiting_for_slot) {
+    log::info("the slot is in use: waiting as a standby",
+              {{"slot", settings.source.slot}, {"holder", who}});
+  }
+  context_.status.enter(PipelineState::waiting_for_slot, "standby: the slot is in use by " + who);
+  co_await pause(context_.io, now - waiting_since_ < 10s ? 250ms : 2000ms);
+}
+
+}  // namespace pgcourier::cdc::daemon

@@ -1,0 +1,119 @@
+// What the stream itself can't tell: is the server still there, is it waiting for us to stop
+// (delivery.md 6 and 12)? Asked on the second connection.
+#include "cdc/daemon/first_of.hpp"
+#include "cdc/daemon/log.hpp"
+#include "cdc/daemon/session.hpp"
+#include "cdc/daemon/status_message.hpp"
+#include "protocol/server_error.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto watch_interval = 1s;
+// Between two looks when nothing is wrong.
+constexpr auto quiet_look_interval = 10s;
+// For an answer on the second connection, connecting included.
+constexpr std::chrono::milliseconds look_timeout = 10s;
+// Silence after which the server is asked for a sign of life.
+constexpr std::chrono::milliseconds ask_after = 30s;
+
+constexpr const char* look_query = R"(
+  SELECT here, pg_wal_lsn_diff(here, s.restart_lsn),
+         EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = $2::int)
+    FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                 ELSE pg_current_wal_lsn() END AS here) AS position
+         LEFT JOIN pg_replication_slots s ON s.slot_name = $1)";
+
+asio::awaitable<void> give_up_after(asio::io_context& io, std::chrono::milliseconds duration) {
+  co_await pause(io, duration);
+  throw replication::ConnectionError("no answer on the second connection");
+}
+
+}  // namespace
+
+asio::awaitable<void> Session::watch_loop() {
+  Clock::time_point last_look{};
+  Clock::time_point stopping_since{};
+  for (;;) {
+    co_await pause(context_.io, watch_interval);
+    const auto now = Clock::now();
+    const bool stuck = !pipeline_->settled();
+    const bool silent = ask_if_silent(now);
+    if (!stuck && !silent && now - last_look < quiet_look_interval) continue;
+    last_look = now;
+    const SourceView view = co_await look_at_source();
+
+    if (silent && view != SourceView::walsender_there) {
+      throw replication::ConnectionError("no word from " + started_.stream->peer() + " for " +
+                                         std::to_string(silence_timeout_ / 1s) +
+                                         " s (source.silence_timeout), though asked");
+    }
+    if (silent) {
+      log::warn("the server is silent, but its walsender is there: a long decode, or a lock",
+                {{"walsender_pid", static_cast<std::int64_t>(started_.stream_pid)}});
+      last_heard_ = now;
+    }
+    if (!stuck || view != SourceView::shutting_down) {
+      stopping_since = {};
+      continue;
+    }
+    if (stopping_since == Clock::time_point{}) {
+      stopping_since = now;
+      log::warn("the server is shutting down while events wait for a sink");
+      pipeline_->flush();
+    }
+    if (now - stopping_since >= context_.settings.source.shutdown_grace) {
+      throw replication::ConnectionError(
+          "the server is shutting down and the sinks did not drain within source.shutdown_grace:"
+          " the stream is closed unconfirmed, the rest comes again");
+    }
+  }
+}
+
+// A fast shutdown ends ordinary sessions at once (57P01) and takes no new ones (57P03, or nobody
+// listens); one that only lost its session gets another.
+asio::awaitable<Session::SourceView> Session::look_at_source() {
+  auto view = SourceView::unknown;
+  for (int attempt = 0; attempt < 2 && view == SourceView::unknown; ++attempt) {
+    try {
+      co_await first_of(look(view), give_up_after(context_.io, look_timeout));
+    } catch (const protocol::ServerError& error) {
+      if (error.sqlstate() == "57P03") view = SourceView::shutting_down;
+    } catch (const replication::ConnectionError&) {
+      if (attempt > 0) view = SourceView::shutting_down;
+    }
+  }
+  co_return view;
+}
+
+asio::awaitable<void> Session::look(SourceView& view) {
+  const auto sql = co_await started_.sql->lease();
+  const auto answer = co_await (*sql).query(
+      look_query, {context_.settings.source.slot, std::to_string(started_.stream_pid)});
+  const auto& row = answer.rows.at(0);
+  if (const auto at = protocol::parse_lsn(row.at(0).value_or(""))) context_.status.server_at(*at);
+  if (const auto& kept = row.at(1)) {
+    context_.status.source().retained_wal_bytes = std::strtoull(kept->c_str(), nullptr, 10);
+  }
+  view = row.at(2) == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
+}
+
+// The clock runs only while we read: a closed window is our own silence. True: nothing came for
+// silence_timeout, though we asked half way.
+bool Session::ask_if_silent(Clock::time_point now) {
+  if (!reading_) {
+    last_heard_ = now;
+    return false;
+  }
+  const auto silent = now - last_heard_;
+  if (silent >= std::min(ask_after, silence_timeout_ / 2) && !asked_after_silence_) {
+    asked_after_silence_ = true;
+    send_status(*started_.stream, {feedback_->received(), feedback_->confirmed()}, true);
+  }
+  return silent >= silence_timeout_;
+}
+
+}  // namespace pgcourier::cdc::daemon

@@ -1,0 +1,39 @@
+#include "sinks/sink_factory.hpp"
+
+#include <unistd.h>
+
+#include "sinks/file_sink.hpp"
+#include "sinks/kafka_sink.hpp"
+#include "sinks/null_sink.hpp"
+#include "sinks/stdout_sink.hpp"
+
+namespace pgcourier::sinks {
+
+namespace {
+
+struct Maker {
+  const config::Settings& settings;
+
+  std::unique_ptr<cdc::Sink> operator()(const config::KafkaSettings& kafka) const {
+    return std::make_unique<KafkaSink>(kafka, settings.name, settings.source.messages);
+  }
+  std::unique_ptr<cdc::Sink> operator()(const config::FilesSettings& files) const {
+    return std::make_unique<FileSink>(files, settings.name);
+  }
+  std::unique_ptr<cdc::Sink> operator()(const config::StdoutSettings& out) const {
+    return std::make_unique<StdoutSink>(out.id, STDOUT_FILENO);
+  }
+  std::unique_ptr<cdc::Sink> operator()(const config::NullSettings& null) const {
+    return std::make_unique<NullSink>(null.id);
+  }
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<cdc::Sink>> make_sinks(const config::Settings& settings) {
+  std::vector<std::unique_ptr<cdc::Sink>> sinks;
+  for (const auto& sink : settings.sinks) sinks.push_back(std::visit(Maker{settings}, sink));
+  return sinks;
+}
+
+}  // namespace pgcourier::sinks
