@@ -1,5 +1,5 @@
-// What the second connection asks the server: plain SQL with typed answers. Every function may throw
-// what Connection::query() throws.
+// What the second connection asks the server: plain SQL with typed answers. Every function may
+// throw what Connection::query() throws.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ struct SlotInfo {
   std::optional<std::int32_t> active_pid;
   std::optional<protocol::Lsn> restart_lsn;
   std::optional<protocol::Lsn> confirmed_flush_lsn;
-  std::string wal_status;           // reserved | extended | unreserved | lost
+  std::string wal_status;  // reserved | extended | unreserved | lost
   std::optional<std::int64_t> safe_wal_size_bytes;
   bool two_phase = false;
   std::string invalidation_reason;  // 17: wal_removed, rows_removed, …; 16: "conflicting"

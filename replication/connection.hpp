@@ -52,15 +52,15 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Tries the hosts in order until one accepts us and has the wanted target_session_attrs; connects,
-  // starts TLS if asked to, authenticates and waits for ReadyForQuery (§55.2.1). `session_settings`
-  // go into the StartupMessage, so they hold from the first query on.
+  // Tries the hosts in order until one accepts us and has the wanted target_session_attrs;
+  // connects, starts TLS if asked to, authenticates and waits for ReadyForQuery (§55.2.1).
+  // `session_settings` go into the StartupMessage, so they hold from the first query on.
   asio::awaitable<void> open(
       const config::ConnectionTarget& target, Purpose purpose,
       const std::vector<std::pair<std::string, std::string>>& session_settings);
 
-  // Simple Query (§55.2.2) of one or more statements; the last result set. Works on a walsender, for
-  // replication commands too.
+  // Simple Query (§55.2.2) of one or more statements; the last result set. Works on a walsender,
+  // for replication commands too.
   asio::awaitable<QueryResult> query(std::string_view sql);
 
   // Extended Query (§55.2.3): one statement with text parameters.
@@ -74,14 +74,14 @@ class Connection {
   // after at least one byte came. ConnectionError at the end of the stream.
   asio::awaitable<void> read_some();
 
-  // The next whole CopyData payload that read_some() brought, if any; views are valid until the next
-  // read_some(). Answers to notices and parameter changes are kept apart; ErrorResponse throws
+  // The next whole CopyData payload that read_some() brought, if any; views are valid until the
+  // next read_some(). Answers to notices and parameter changes are kept apart; ErrorResponse throws
   // ServerError. After the server's CopyDone: nothing more comes and server_ended_copy() is true.
   std::optional<protocol::ByteView> next_copy_data();
   bool server_ended_copy() const;
 
-  // Payload of one CopyData, sent after what was sent before, without waiting. A failure surfaces in
-  // read_some(). Never blocks, and is safe while read_some() is suspended.
+  // Payload of one CopyData, sent after what was sent before, without waiting. A failure surfaces
+  // in read_some(). Never blocks, and is safe while read_some() is suspended.
   void send_copy_data(std::string_view payload);
   // Orderly end (§55.2.6): CopyDone after all that was sent; read on until server_ended_copy().
   void send_copy_done();
@@ -97,8 +97,8 @@ class Connection {
   std::vector<protocol::ServerFields> take_notices();
 
   const protocol::ServerSession& server() const;
-  int server_version() const;         // as server_version_num: 150018
-  const std::string& peer() const;    // "db1:5432" or the socket's path, for messages
+  int server_version() const;       // as server_version_num: 150018
+  const std::string& peer() const;  // "db1:5432" or the socket's path, for messages
   bool uses_tls() const;
 
  private:

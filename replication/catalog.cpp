@@ -1,0 +1,147 @@
+#include "replication/catalog.hpp"
+
+#include <utility>
+
+#include "replication/catalog_values.hpp"
+
+namespace pgcourier::replication {
+namespace {
+
+std::optional<protocol::Lsn> lsn_value(const std::optional<std::string>& value) {
+  return value ? protocol::parse_lsn(*value) : std::nullopt;
+}
+
+// Columns that came with 16 and 17 are replaced by constants on older servers. two_phase is there
+// since 14.
+std::string slot_query(int server_version) {
+  std::string sql =
+      "SELECT slot_name, plugin, slot_type, database, temporary, active, active_pid, restart_lsn, "
+      "confirmed_flush_lsn, wal_status, safe_wal_size, two_phase";
+  if (server_version >= 170000) {
+    sql += ", invalidation_reason, failover, synced";
+  } else if (server_version >= 160000) {
+    sql += ", CASE WHEN conflicting THEN 'conflicting' END, false, false";
+  } else {
+    sql += ", NULL, false, false";
+  }
+  return sql + " FROM pg_catalog.pg_replication_slots";
+}
+
+SlotInfo slot_from(const ResultRow& row) {
+  SlotInfo slot;
+  slot.slot = text_value(row.at(0));
+  slot.plugin = text_value(row.at(1));
+  slot.slot_type = text_value(row.at(2));
+  slot.database = text_value(row.at(3));
+  slot.temporary = bool_value(row.at(4));
+  slot.active = bool_value(row.at(5));
+  if (row.at(6)) slot.active_pid = integer_value<std::int32_t>(row[6], "active_pid");
+  slot.restart_lsn = lsn_value(row.at(7));
+  slot.confirmed_flush_lsn = lsn_value(row.at(8));
+  slot.wal_status = text_value(row.at(9));
+  if (row.at(10)) slot.safe_wal_size_bytes = integer_value<std::int64_t>(row[10], "safe_wal_size");
+  slot.two_phase = bool_value(row.at(11));
+  slot.invalidation_reason = text_value(row.at(12));
+  slot.failover = bool_value(row.at(13));
+  slot.synced = bool_value(row.at(14));
+  return slot;
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<SlotInfo>> list_slots(Connection& connection) {
+  const std::string sql = slot_query(connection.server_version()) + " ORDER BY slot_name";
+  const QueryResult result = co_await connection.query(sql);
+  std::vector<SlotInfo> slots;
+  for (const auto& row : result.rows) slots.push_back(slot_from(row));
+  co_return slots;
+}
+
+asio::awaitable<std::optional<SlotInfo>> find_slot(Connection& connection, std::string_view slot) {
+  const std::string sql = slot_query(connection.server_version()) + " WHERE slot_name = $1";
+  const QueryParameters parameters{std::string(slot)};
+  const QueryResult result = co_await connection.query(sql, parameters);
+  if (result.rows.empty()) co_return std::nullopt;
+  co_return slot_from(result.rows.front());
+}
+
+asio::awaitable<std::optional<Holder>> find_backend(Connection& connection, std::int32_t pid) {
+  const QueryParameters parameters{std::to_string(pid)};
+  const QueryResult result = co_await connection.query(
+      "SELECT pid, application_name, backend_type, "
+      "coalesce(host(client_addr), CASE WHEN client_port = -1 THEN 'local' END) "
+      "FROM pg_catalog.pg_stat_activity WHERE pid = $1::int4",
+      parameters);
+  if (result.rows.empty()) co_return std::nullopt;
+  const ResultRow& row = result.rows.front();
+  Holder holder;
+  holder.pid = integer_value<std::int32_t>(row.at(0), "pid");
+  holder.application_name = text_value(row.at(1));
+  holder.backend_type = text_value(row.at(2));
+  holder.client = text_value(row.at(3));
+  co_return holder;
+}
+
+asio::awaitable<std::optional<PublicationInfo>> find_publication(Connection& connection,
+                                                                 std::string_view publication) {
+  const QueryParameters parameters{std::string(publication)};
+  const QueryResult result = co_await connection.query(
+      "SELECT pubname, puballtables, pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate "
+      "FROM pg_catalog.pg_publication WHERE pubname = $1",
+      parameters);
+  if (result.rows.empty()) co_return std::nullopt;
+  const ResultRow& row = result.rows.front();
+  PublicationInfo info;
+  info.name = text_value(row.at(0));
+  info.all_tables = bool_value(row.at(1));
+  info.via_partition_root = bool_value(row.at(2));
+  info.inserts = bool_value(row.at(3));
+  info.updates = bool_value(row.at(4));
+  info.deletes = bool_value(row.at(5));
+  info.truncates = bool_value(row.at(6));
+  co_return info;
+}
+
+asio::awaitable<std::vector<PublishedTable>> published_tables(Connection& connection,
+                                                              std::string_view publication) {
+  const QueryParameters parameters{std::string(publication)};
+  const QueryResult result = co_await connection.query(
+      "SELECT c.oid, n.nspname, c.relname, c.relreplident, "
+      "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), "
+      "c.relreplident = 'i' AND NOT EXISTS "
+      "(SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) "
+      "FROM pg_catalog.pg_publication_tables p "
+      "JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname "
+      "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
+      "WHERE p.pubname = $1 ORDER BY 2, 3",
+      parameters);
+  std::vector<PublishedTable> tables;
+  for (const auto& row : result.rows) {
+    PublishedTable& table = tables.emplace_back();
+    table.oid = integer_value<std::uint32_t>(row.at(0), "oid");
+    table.schema = text_value(row.at(1));
+    table.table = text_value(row.at(2));
+    table.replica_identity = char_value(row.at(3), "relreplident");
+    table.has_primary_key = bool_value(row.at(4));
+    table.identity_index_missing = bool_value(row.at(5));
+  }
+  co_return tables;
+}
+
+asio::awaitable<std::vector<std::string>> primary_key(Connection& connection,
+                                                      std::uint32_t relation_oid) {
+  const QueryParameters parameters{std::to_string(relation_oid)};
+  const QueryResult result = co_await connection.query(
+      "SELECT a.attname FROM pg_catalog.pg_index i "
+      // The key's columns come before those that are only INCLUDEd.
+      "CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place) "
+      "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+      "WHERE i.indrelid = $1::oid AND i.indisprimary AND k.place <= i.indnkeyatts "
+      "ORDER BY k.place",
+      parameters);
+  std::vector<std::string> columns;
+  for (const auto& row : result.rows) columns.push_back(text_value(row.at(0)));
+  co_return columns;
+}
+
+}  // namespace pgcourier::replication

@@ -1,0 +1,88 @@
+#include <map>
+#include <set>
+#include <utility>
+
+#include "replication/catalog.hpp"
+#include "replication/catalog_values.hpp"
+
+namespace pgcourier::replication {
+namespace {
+
+// "{16,25}": digits need no quoting.
+std::string array_literal(const std::set<std::uint32_t>& oids) {
+  std::string text = "{";
+  for (const auto oid : oids) {
+    if (text.size() > 1) text += ',';
+    text += std::to_string(oid);
+  }
+  return text + "}";
+}
+
+// An array type is one whose element knows it as its array; oidvector and the like have typelem
+// too, but another text form. The delimiter that separates an array's elements is the element's
+// own.
+constexpr std::string_view type_query =
+    "SELECT t.oid, t.typname, t.typtype, t.typbasetype, "
+    "CASE WHEN e.typarray = t.oid THEN e.oid ELSE 0 END, coalesce(e.typdelim, ',') "
+    "FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem "
+    "WHERE t.oid = ANY ($1::oid[]) ORDER BY t.oid";
+
+constexpr std::string_view attribute_query =
+    "SELECT t.oid, a.attname, a.atttypid FROM pg_catalog.pg_type t "
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid "
+    "WHERE t.oid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped "
+    "ORDER BY t.oid, a.attnum";
+
+asio::awaitable<std::vector<TypeInfo>> describe_once(Connection& connection,
+                                                     const std::set<std::uint32_t>& oids) {
+  const QueryParameters parameters{array_literal(oids)};
+  const QueryResult types = co_await connection.query(type_query, parameters);
+  std::vector<TypeInfo> found;
+  std::map<std::uint32_t, std::size_t> places;
+  for (const auto& row : types.rows) {
+    TypeInfo& type = found.emplace_back();
+    type.oid = integer_value<std::uint32_t>(row.at(0), "oid");
+    type.name = text_value(row.at(1));
+    type.kind = char_value(row.at(2), "typtype");
+    type.base_oid = integer_value<std::uint32_t>(row.at(3), "typbasetype");
+    type.element_oid = integer_value<std::uint32_t>(row.at(4), "typelem");
+    type.delimiter = char_value(row.at(5), "typdelim");
+    places.emplace(type.oid, found.size() - 1);
+  }
+  const QueryResult attributes = co_await connection.query(attribute_query, parameters);
+  for (const auto& row : attributes.rows) {
+    const auto place = places.find(integer_value<std::uint32_t>(row.at(0), "oid"));
+    if (place == places.end()) continue;  // made between the two queries
+    TypeAttribute attribute;
+    attribute.name = text_value(row.at(1));
+    attribute.type_oid = integer_value<std::uint32_t>(row.at(2), "atttypid");
+    found[place->second].attributes.push_back(std::move(attribute));
+  }
+  co_return found;
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<TypeInfo>> describe_types(Connection& connection,
+                                                      std::span<const std::uint32_t> oids) {
+  std::vector<TypeInfo> described;
+  std::set<std::uint32_t> asked;
+  std::set<std::uint32_t> next(oids.begin(), oids.end());
+  next.erase(0);
+  // One round a level of nesting; what was asked for once is never asked again, so it ends.
+  while (!next.empty()) {
+    const std::vector<TypeInfo> level = co_await describe_once(connection, next);
+    asked.merge(next);
+    next.clear();
+    for (const TypeInfo& type : level) {
+      next.insert({type.base_oid, type.element_oid});
+      for (const TypeAttribute& attribute : type.attributes) next.insert(attribute.type_oid);
+      described.push_back(type);
+    }
+    next.erase(0);
+    std::erase_if(next, [&asked](std::uint32_t oid) { return asked.contains(oid); });
+  }
+  co_return described;
+}
+
+}  // namespace pgcourier::replication

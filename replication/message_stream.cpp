@@ -1,0 +1,57 @@
+#include "replication/message_stream.hpp"
+
+namespace pgcourier::replication {
+
+std::size_t MessageStream::read_now() {
+  buffer_.make_room(bytes_needed_);
+  const std::size_t bytes = transport_->try_read(buffer_.free_begin(), buffer_.free_bytes());
+  buffer_.received(bytes);
+  ++counts_.reads;
+  counts_.bytes += bytes;
+  return bytes;
+}
+
+asio::awaitable<void> MessageStream::read_some() {
+  while (read_now() == 0) {
+    ++counts_.waits;
+    co_await transport_->wait_readable();
+  }
+}
+
+asio::awaitable<void> MessageStream::read_coalesced() {
+  using Clock = ReadPolicy::Clock;
+  const auto executor = co_await asio::this_coro::executor;
+  bool suspended = false;
+  for (;;) {
+    const auto pause = policy_.pause(Clock::now());
+    if (pause > Clock::duration::zero()) {
+      ++counts_.sleeps;
+      asio::steady_timer timer(executor, pause);
+      co_await timer.async_wait(asio::use_awaitable);
+      suspended = true;
+    }
+    const std::size_t bytes = read_now();
+    policy_.after_read(bytes, Clock::now());
+    if (bytes > 0) break;
+    ++counts_.waits;
+    co_await transport_->wait_readable();
+    suspended = true;
+  }
+  // A server that is always ahead of us must not keep timers and sinks from their turn.
+  if (!suspended) co_await asio::post(executor, asio::use_awaitable);
+}
+
+asio::awaitable<protocol::FramedMessage> MessageStream::next() {
+  for (;;) {
+    if (const auto message = next_buffered()) co_return *message;
+    co_await read_some();
+  }
+}
+
+asio::awaitable<char> MessageStream::read_byte() {
+  char byte = 0;
+  while (transport_->try_read(&byte, 1) == 0) co_await transport_->wait_readable();
+  co_return byte;
+}
+
+}  // namespace pgcourier::replication

@@ -1,0 +1,140 @@
+#include "replication/startup.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <variant>
+
+#include "protocol/backend_messages.hpp"
+
+namespace pgcourier::replication {
+namespace {
+
+constexpr std::size_t stream_buffer_bytes = 1024 * 1024;
+constexpr std::size_t query_buffer_bytes = 64 * 1024;
+
+std::string random_nonce() {
+  std::array<unsigned char, 18> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    throw ConnectionError("no random bytes for SCRAM's nonce");
+  }
+  std::array<unsigned char, 25> text{};  // base64 of 18 bytes, and EVP's zero byte
+  const int size = EVP_EncodeBlock(text.data(), bytes.data(), static_cast<int>(bytes.size()));
+  return {reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size)};
+}
+
+protocol::StartupParameters startup_parameters(const OpenRequest& request, const config::Host& host,
+                                               TlsUse tls) {
+  const config::ConnectionTarget& target = request.target;
+  protocol::StartupParameters parameters;
+  parameters.user = target.user;
+  parameters.database = target.database;
+  if (!host.password.empty()) parameters.password = host.password;
+  parameters.ask_for_tls = tls != TlsUse::never;
+  parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.replication = request.purpose == Purpose::replication;
+  if (!target.application_name.empty()) {
+    parameters.settings.emplace_back("application_name", target.application_name);
+  }
+  if (!target.options.empty()) parameters.settings.emplace_back("options", target.options);
+  parameters.settings.insert(parameters.settings.end(), request.session_settings.begin(),
+                             request.session_settings.end());
+  parameters.require_auth = target.require_auth;
+  if (!target.channel_binding.empty()) parameters.channel_binding = target.channel_binding;
+  parameters.scram_nonce = random_nonce();
+  return parameters;
+}
+
+asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandshake& handshake,
+                                  const config::ConnectionTarget& target,
+                                  const config::Host& host) {
+  Transport& transport = stream.transport();
+  protocol::HandshakeStep step = handshake.start();
+  while (!std::holds_alternative<protocol::Ready>(step)) {
+    if (const auto* send = std::get_if<protocol::SendBytes>(&step)) {
+      transport.send(send->bytes);
+      step = handshake.sent();
+    } else if (std::holds_alternative<protocol::ReadByte>(step)) {
+      const char answer = co_await stream.read_byte();
+      step = handshake.on_byte(answer);
+    } else if (std::holds_alternative<protocol::StartTls>(step)) {
+      const TlsContext context(target);
+      co_await transport.start_tls(context, host);
+      step = handshake.on_tls(transport.certificate_hash());
+    } else {
+      const protocol::FramedMessage message = co_await stream.next();
+      step = handshake.on_message(message.type, message.body);
+    }
+  }
+}
+
+std::string timeout_reason(std::chrono::milliseconds timeout) {
+  return "no session within " + std::to_string(timeout.count()) + " ms (connect_timeout)";
+}
+
+asio::awaitable<bool> shows_on(OpenedSession& session, std::string_view sql) {
+  session.stream->transport().send(simple_query(sql));
+  const QueryResult result = co_await read_result(*session.stream, session.state);
+  if (result.rows.size() != 1 || result.rows[0].size() != 1) {
+    throw protocol::ProtocolError(sql, "expected one row with one column");
+  }
+  const auto& value = result.rows[0][0];
+  co_return value && (*value == "on" || *value == "t");
+}
+
+}  // namespace
+
+asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,
+                                             const config::Host& host, const Endpoint& endpoint,
+                                             TlsUse tls, bool& tls_may_matter) {
+  const bool streams = request.purpose == Purpose::replication;
+  auto transport = std::make_shared<Transport>(io);
+  if (request.target.connect_timeout.count() > 0) {
+    transport->set_deadline(request.target.connect_timeout,
+                            timeout_reason(request.target.connect_timeout));
+  }
+  co_await transport->connect(endpoint, request.target,
+                              streams ? SocketUse::stream : SocketUse::queries);
+  OpenedSession session;
+  session.stream = std::make_unique<MessageStream>(
+      std::move(transport), streams ? stream_buffer_bytes : query_buffer_bytes,
+      protocol::max_startup_message_bytes);
+  protocol::StartupHandshake handshake(startup_parameters(request, host, tls));
+  try {
+    co_await shake_hands(*session.stream, handshake, request.target, host);
+  } catch (const ConnectionError&) {
+    tls_may_matter = !session.stream->transport().timed_out();
+    throw;
+  }
+  session.state.server = handshake.session();
+  session.stream->limit_messages(request.max_message_bytes);
+  co_return session;
+}
+
+asio::awaitable<std::string> session_mismatch(OpenedSession& session,
+                                              config::TargetSessionAttrs wanted) {
+  using config::TargetSessionAttrs;
+  if (wanted == TargetSessionAttrs::any) co_return "";
+  const auto& parameters = session.state.server.parameters;
+  const auto standby = parameters.find("in_hot_standby");  // both are reported since 14
+  const auto read_only = parameters.find("default_transaction_read_only");
+  const bool reported = standby != parameters.end() && read_only != parameters.end();
+
+  if (wanted == TargetSessionAttrs::read_write || wanted == TargetSessionAttrs::read_only) {
+    const bool is_read_only = reported ? standby->second == "on" || read_only->second == "on"
+                                       : co_await shows_on(session, "SHOW transaction_read_only");
+    if (wanted == TargetSessionAttrs::read_write && is_read_only) co_return "session is read-only";
+    if (wanted == TargetSessionAttrs::read_only && !is_read_only) {
+      co_return "session is not read-only";
+    }
+    co_return "";
+  }
+  const bool is_standby =
+      reported ? standby->second == "on" : co_await shows_on(session, "SELECT pg_is_in_recovery()");
+  if (wanted == TargetSessionAttrs::primary && is_standby) co_return "server is a standby";
+  if (wanted != TargetSessionAttrs::primary && !is_standby) co_return "server is not a standby";
+  co_return "";
+}
+
+}  // namespace pgcourier::replication

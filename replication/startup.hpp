@@ -1,0 +1,44 @@
+// From a list of hosts to one server that accepts us, §55.2.1, with libpq's rules for several
+// hosts, sslmode and target_session_attrs.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/connection_string.hpp"
+#include "replication/connection.hpp"
+#include "replication/message_stream.hpp"
+#include "replication/query.hpp"
+
+namespace pgcourier::replication {
+
+struct OpenedSession {
+  std::unique_ptr<MessageStream> stream;
+  SessionState state;
+};
+
+struct OpenRequest {
+  const config::ConnectionTarget& target;
+  Purpose purpose;
+  const std::vector<std::pair<std::string, std::string>>& session_settings;
+  std::size_t max_message_bytes;
+};
+
+// Throws what Connection::open() does.
+asio::awaitable<OpenedSession> open_session(asio::io_context& io, const OpenRequest& request);
+
+// One address, one way to treat TLS: connects, starts TLS, authenticates. `tls_may_matter` becomes
+// true when it fails after the connection was made, and not by silence: another way may work.
+enum class TlsUse { never, if_offered, insist };
+asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,
+                                             const config::Host& host, const Endpoint& endpoint,
+                                             TlsUse tls, bool& tls_may_matter);
+
+// Why the session is not what is wanted; empty if it is. May ask the server.
+asio::awaitable<std::string> session_mismatch(OpenedSession& session,
+                                              config::TargetSessionAttrs wanted);
+
+}  // namespace pgcourier::replication

@@ -1,0 +1,72 @@
+// TLS as libpq does it, §55.2.10: what to trust, who we are, and one session over a socket.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/connection_string.hpp"
+
+namespace pgcourier::replication {
+
+struct FreeSsl {
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+
+// Certificates, key and protocol versions from the target's ssl… keywords, read once.
+class TlsContext {
+ public:
+  // Throws config::SettingsError where a file can't be used or a keyword contradicts another.
+  explicit TlsContext(const config::ConnectionTarget& target);
+
+  SSL_CTX* get() const { return context_.get(); }
+  bool verifies_host() const { return verifies_host_; }
+  bool sends_sni() const { return sends_sni_; }
+
+ private:
+  void trust(const config::ConnectionTarget& target);
+  void identify(const config::ConnectionTarget& target);
+
+  std::unique_ptr<SSL_CTX, FreeSsl> context_;
+  bool verifies_host_ = false;
+  bool sends_sni_ = true;
+};
+
+// What an operation on a non-blocking TLS session needs before it can go on.
+enum class TlsWants { nothing, to_read, to_write };
+
+// A client session over a connected, non-blocking socket that it does not own. Never blocks and
+// never waits; used from one thread. Functions throw std::runtime_error with OpenSSL's reasons.
+class TlsSession {
+ public:
+  // `host`: whose name the certificate must have if the context asks for that.
+  TlsSession(const TlsContext& context, const config::Host& host, int socket);
+
+  TlsWants handshake();
+
+  struct Outcome {
+    std::size_t bytes = 0;
+    TlsWants wants = TlsWants::nothing;
+    bool ended = false;  // the peer closed
+  };
+  // Reads as many records as are there and fit.
+  Outcome read(char* into, std::size_t size);
+  Outcome write(const char* from, std::size_t size);
+
+  // Says goodbye if the socket takes it at once.
+  void shutdown();
+
+  // Of the server's certificate: RFC 5929, tls-server-end-point.
+  std::optional<std::string> certificate_hash() const;
+
+ private:
+  TlsWants wants_after(int result, const char* what);
+
+  std::unique_ptr<SSL, FreeSsl> ssl_;
+};
+
+}  // namespace pgcourier::replication

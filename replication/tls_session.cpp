@@ -1,0 +1,185 @@
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <stdexcept>
+#include <system_error>
+
+#include "replication/tls.hpp"
+
+namespace pgcourier::replication {
+namespace {
+
+// OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a closed peer would end the process.
+int socket_of(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+}
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+int bio_read(BIO* bio, char* into, int size) {
+  const auto count = ::recv(socket_of(bio), into, static_cast<std::size_t>(size), 0);
+  BIO_clear_retry_flags(bio);
+  if (count < 0 && would_block(errno)) BIO_set_retry_read(bio);
+  if (count == 0) errno = 0;  // tells wants_after() the end from an error
+  return static_cast<int>(count);
+}
+
+int bio_write(BIO* bio, const char* from, int size) {
+  const auto count = ::send(socket_of(bio), from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  BIO_clear_retry_flags(bio);
+  if (count < 0 && would_block(errno)) BIO_set_retry_write(bio);
+  return static_cast<int>(count);
+}
+
+long bio_control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD* socket_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_control);
+    return made;
+  }();
+  return method;
+}
+
+[[noreturn]] void fail(const std::string& reason) { throw std::runtime_error(reason); }
+
+std::string queued_reason() {
+  std::string reasons;
+  while (const unsigned long code = ERR_get_error()) {
+    const char* reason = ERR_reason_error_string(code);
+    if (!reasons.empty()) reasons += ", ";
+    reasons += reason != nullptr ? reason : "error " + std::to_string(code);
+  }
+  return reasons;
+}
+
+bool is_ip_address(const std::string& host) {
+  unsigned char address[sizeof(in6_addr)];
+  return ::inet_pton(AF_INET, host.c_str(), address) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), address) == 1;
+}
+
+}  // namespace
+
+TlsSession::TlsSession(const TlsContext& context, const config::Host& host, int socket)
+    : ssl_(SSL_new(context.get())) {
+  BIO* bio = ssl_ ? BIO_new(socket_method()) : nullptr;
+  if (bio == nullptr) fail("out of memory");
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_connect_state(ssl_.get());
+
+  constexpr std::array<unsigned char, 11> alpn = {10,  'p', 'o', 's', 't', 'g',
+                                                  'r', 'e', 's', 'q', 'l'};
+  SSL_set_alpn_protos(ssl_.get(), alpn.data(), static_cast<unsigned>(alpn.size()));
+
+  const bool numeric = is_ip_address(host.name);
+  if (context.sends_sni() && !host.name.empty() && !numeric) {
+    // SSL_set_tlsext_host_name() without its old-style cast.
+    SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(host.name.c_str()));
+  }
+  if (!context.verifies_host()) return;
+  if (host.name.empty()) fail("sslmode=verify-full needs a host name, not only hostaddr");
+  X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl_.get());
+  // The common name counts only without a DNS name among the alternative names: the default.
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  const int set = numeric ? X509_VERIFY_PARAM_set1_ip_asc(wanted, host.name.c_str())
+                          : X509_VERIFY_PARAM_set1_host(wanted, host.name.c_str(), 0);
+  if (set != 1) fail("can't verify the host name \"" + host.name + "\"");
+}
+
+TlsWants TlsSession::wants_after(int result, const char* what) {
+  const int error = errno;
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_NONE:
+      return TlsWants::nothing;
+    case SSL_ERROR_WANT_READ:
+      return TlsWants::to_read;
+    case SSL_ERROR_WANT_WRITE:
+      return TlsWants::to_write;
+    case SSL_ERROR_SYSCALL:
+      fail(std::string(what) + ": " +
+           (error == 0 ? "the server closed the connection unexpectedly"
+                       : std::generic_category().message(error)));
+    default:
+      break;
+  }
+  std::string reason = queued_reason();
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  if (verdict != X509_V_OK) {
+    reason += std::string(" (") + X509_verify_cert_error_string(verdict) + ")";
+  }
+  fail(std::string(what) + ": " + (reason.empty() ? "unknown reason" : reason));
+}
+
+TlsWants TlsSession::handshake() {
+  ERR_clear_error();
+  errno = 0;
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? TlsWants::nothing : wants_after(result, "TLS handshake failed");
+}
+
+TlsSession::Outcome TlsSession::read(char* into, std::size_t size) {
+  Outcome outcome;
+  while (outcome.bytes < size) {
+    ERR_clear_error();
+    errno = 0;
+    std::size_t count = 0;
+    const int result = SSL_read_ex(ssl_.get(), into + outcome.bytes, size - outcome.bytes, &count);
+    if (result == 1) {
+      outcome.bytes += count;
+      continue;
+    }
+    if (outcome.bytes > 0) break;  // the next read meets an end or an error again
+    outcome.ended = SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN;
+    if (!outcome.ended) outcome.wants = wants_after(result, "TLS read failed");
+    break;
+  }
+  return outcome;
+}
+
+TlsSession::Outcome TlsSession::write(const char* from, std::size_t size) {
+  Outcome outcome;
+  ERR_clear_error();
+  errno = 0;
+  const int result = SSL_write_ex(ssl_.get(), from, size, &outcome.bytes);
+  if (result != 1) outcome.wants = wants_after(result, "TLS write failed");
+  return outcome;
+}
+
+void TlsSession::shutdown() {
+  ERR_clear_error();
+  static_cast<void>(SSL_shutdown(ssl_.get()));
+  ERR_clear_error();
+}
+
+std::optional<std::string> TlsSession::certificate_hash() const {
+  X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (certificate == nullptr) return std::nullopt;
+  int digest_id = NID_undef;
+  if (X509_get_signature_info(certificate, &digest_id, nullptr, nullptr, nullptr) != 1) {
+    return std::nullopt;
+  }
+  if (digest_id == NID_md5 || digest_id == NID_sha1) digest_id = NID_sha256;
+  const EVP_MD* digest = EVP_get_digestbynid(digest_id);
+  if (digest == nullptr) return std::nullopt;  // Ed25519 and the like have none
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  unsigned size = 0;
+  if (X509_digest(certificate, digest, hash.data(), &size) != 1) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(hash.data()), size);
+}
+
+}  // namespace pgcourier::replication

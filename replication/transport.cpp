@@ -1,0 +1,206 @@
+#include "replication/transport.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "replication/connection.hpp"
+
+namespace pgcourier::replication {
+namespace {
+
+constexpr std::string_view closed_by_server = "the server closed the connection unexpectedly";
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+}  // namespace
+
+// Keeps the socket in the epoll set as long as it lives, so also when a suspended coroutine is
+// destroyed with its io context.
+class Transport::Registration {
+ public:
+  explicit Registration(Transport& transport) : transport_(transport) { transport_.enter_epoll(); }
+  ~Registration() { transport_.leave_epoll(); }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+ private:
+  Transport& transport_;
+};
+
+Transport::Transport(asio::io_context& io) : waiter_(io), deadline_(io) {}
+
+Transport::~Transport() { close("closed"); }
+
+void Transport::enter_epoll() {
+  if (waits_++ == 0) waiter_.assign(socket_);
+}
+
+void Transport::leave_epoll() {
+  if (--waits_ == 0 && waiter_.is_open()) waiter_.release();
+}
+
+asio::awaitable<void> Transport::wait(asio::posix::descriptor_base::wait_type what) {
+  if (closed()) fail(failure_);
+  const auto self = shared_from_this();
+  const Registration registration(*this);
+  boost::system::error_code error;
+  co_await waiter_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
+  if (closed()) fail(failure_);
+  if (error) fail(error.message());
+}
+
+asio::awaitable<void> Transport::connect(const Endpoint& endpoint,
+                                         const config::ConnectionTarget& target, SocketUse use) {
+  peer_ = endpoint.text;
+  socket_ = make_socket(endpoint, target, use);
+  const auto* address = reinterpret_cast<const sockaddr*>(&endpoint.address);
+  if (::connect(socket_, address, endpoint.size) == 0) co_return;
+  // A Unix-domain socket says EAGAIN when the server's backlog is full: a failure, as for libpq.
+  if (errno != EINPROGRESS && errno != EINTR) fail(reason(errno));
+  co_await wait(asio::posix::descriptor_base::wait_write);
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error != 0) fail(reason(error));
+}
+
+asio::awaitable<void> Transport::start_tls(const TlsContext& context, const config::Host& host) {
+  char extra = 0;
+  if (unsent_bytes() > 0 || ::recv(socket_, &extra, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+    fail("received unencrypted bytes after the answer to SSLRequest: possible man in the middle");
+  }
+  try {
+    auto session = std::make_unique<TlsSession>(context, host, socket_);
+    for (;;) {
+      const TlsWants wants = session->handshake();
+      if (wants == TlsWants::nothing) break;
+      co_await wait(wants == TlsWants::to_read ? asio::posix::descriptor_base::wait_read
+                                               : asio::posix::descriptor_base::wait_write);
+    }
+    tls_ = std::move(session);
+  } catch (const ConnectionError&) {
+    throw;
+  } catch (const std::runtime_error& error) {
+    fail(error.what());
+  }
+}
+
+std::optional<std::string> Transport::certificate_hash() const {
+  return tls_ ? tls_->certificate_hash() : std::nullopt;
+}
+
+std::size_t Transport::try_read(char* into, std::size_t size) {
+  if (closed()) fail(failure_);
+  read_wait_ = asio::posix::descriptor_base::wait_read;
+  if (tls_) {
+    TlsSession::Outcome outcome;
+    try {
+      outcome = tls_->read(into, size);
+    } catch (const std::runtime_error& error) {
+      fail(error.what());
+    }
+    if (outcome.bytes > 0) return outcome.bytes;
+    if (outcome.ended) fail(std::string(closed_by_server));
+    if (outcome.wants == TlsWants::to_write) read_wait_ = asio::posix::descriptor_base::wait_write;
+  } else {
+    const auto count = ::recv(socket_, into, size, 0);
+    if (count > 0) return static_cast<std::size_t>(count);
+    if (count == 0) fail(std::string(closed_by_server));
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) fail(reason(errno));
+  }
+  // Only now: what the server said before it went away explains more than the failed write.
+  if (!write_failure_.empty()) fail(write_failure_);
+  return 0;
+}
+
+asio::awaitable<void> Transport::wait_readable() { co_await wait(read_wait_); }
+
+void Transport::send(std::string_view bytes) {
+  if (closed() || !write_failure_.empty()) return;  // read_some() tells
+  outgoing_ += bytes;
+  if (!writing_) write_outgoing();
+}
+
+std::size_t Transport::write_some() {
+  const char* from = outgoing_.data() + sent_;
+  write_wait_ = asio::posix::descriptor_base::wait_write;
+  if (tls_) {
+    const TlsSession::Outcome outcome = tls_->write(from, unsent_bytes());
+    if (outcome.wants == TlsWants::to_read) write_wait_ = asio::posix::descriptor_base::wait_read;
+    return outcome.bytes;
+  }
+  const auto count = ::send(socket_, from, unsent_bytes(), MSG_NOSIGNAL);
+  if (count >= 0) return static_cast<std::size_t>(count);
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
+  throw std::runtime_error(reason(errno));
+}
+
+void Transport::write_outgoing() {
+  try {
+    while (unsent_bytes() > 0) {
+      const std::size_t count = write_some();
+      if (count == 0) {
+        wait_and_write();
+        return;
+      }
+      sent_ += count;
+    }
+  } catch (const std::runtime_error& error) {
+    write_failure_ = error.what();
+  }
+  outgoing_.clear();
+  sent_ = 0;
+}
+
+void Transport::wait_and_write() {
+  writing_ = true;
+  auto registration = std::make_shared<Registration>(*this);
+  waiter_.async_wait(write_wait_,
+                     [self = shared_from_this(), registration = std::move(registration)](
+                         const boost::system::error_code& error) mutable {
+                       registration.reset();
+                       self->writing_ = false;
+                       if (self->closed()) return;
+                       if (error) self->write_failure_ = error.message();
+                       if (self->write_failure_.empty()) self->write_outgoing();
+                     });
+}
+
+void Transport::set_deadline(std::chrono::milliseconds after, std::string why) {
+  const int number = ++deadline_number_;
+  deadline_.expires_after(after);
+  deadline_.async_wait([self = weak_from_this(), number,
+                        why = std::move(why)](const boost::system::error_code& error) {
+    const auto transport = self.lock();
+    if (error || !transport || transport->deadline_number_ != number) return;
+    transport->timed_out_ = true;
+    transport->close(why);
+  });
+}
+
+void Transport::clear_deadline() {
+  ++deadline_number_;  // an expiry may be queued already
+  deadline_.cancel();
+}
+
+void Transport::close(std::string why) {
+  if (closed()) return;
+  if (failure_.empty()) failure_ = std::move(why);
+  if (tls_) tls_->shutdown();
+  deadline_.cancel();
+  if (waiter_.is_open()) waiter_.release();  // ends the waits
+  ::close(socket_);
+  socket_ = -1;
+}
+
+void Transport::fail(const std::string& why) {
+  if (failure_.empty()) failure_ = why.empty() ? "not connected" : why;
+  throw ConnectionError(peer_ + ": " + failure_);
+}
+
+}  // namespace pgcourier::replication

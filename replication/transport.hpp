@@ -1,0 +1,87 @@
+// Bytes to and from one address: TCP or a Unix-domain socket, with or without TLS.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "replication/asio.hpp"
+#include "replication/endpoint.hpp"
+#include "replication/tls.hpp"
+
+namespace pgcourier::replication {
+
+// Owned by one Connection and used from its io thread only; shared with its own pending waits, so
+// it may be dropped at any time. Every failure is a ConnectionError that names the peer; the first
+// one is kept and thrown again.
+//
+// The socket is in Asio's epoll set only while somebody waits for it: a registered socket wakes the
+// thread for each arriving segment, even if nobody asked.
+class Transport : public std::enable_shared_from_this<Transport> {
+ public:
+  explicit Transport(asio::io_context& io);
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  asio::awaitable<void> connect(const Endpoint& endpoint, const config::ConnectionTarget& target,
+                                SocketUse use);
+
+  // After the server's 'S'. Refuses if more bytes came with it: they were sent in clear by somebody
+  // who expects us to take them for the server's (CVE-2021-23222).
+  asio::awaitable<void> start_tls(const TlsContext& context, const config::Host& host);
+  bool uses_tls() const { return tls_ != nullptr; }
+  std::optional<std::string> certificate_hash() const;
+
+  // Takes what has arrived, without waiting. 0: nothing now.
+  std::size_t try_read(char* into, std::size_t size);
+  // Until try_read() may have something. Only one caller at a time.
+  asio::awaitable<void> wait_readable();
+
+  // Sends after what was sent before; what the socket does not take at once goes out while the io
+  // context runs. A failure is thrown by the next try_read() that finds nothing.
+  void send(std::string_view bytes);
+  std::size_t unsent_bytes() const { return outgoing_.size() - sent_; }
+
+  // Ends the connection with this reason unless disarmed before.
+  void set_deadline(std::chrono::milliseconds after, std::string reason);
+  void clear_deadline();
+  bool timed_out() const { return timed_out_; }
+
+  // Closes at once; whoever waits gets a ConnectionError with this reason.
+  void close(std::string reason);
+  bool closed() const { return socket_ < 0; }
+
+  const std::string& peer() const { return peer_; }
+
+ private:
+  class Registration;
+  asio::awaitable<void> wait(asio::posix::descriptor_base::wait_type what);
+  void enter_epoll();
+  void leave_epoll();
+  void write_outgoing();
+  std::size_t write_some();
+  void wait_and_write();
+  [[noreturn]] void fail(const std::string& reason);
+
+  asio::posix::stream_descriptor waiter_;  // holds the socket while somebody waits
+  asio::steady_timer deadline_;
+  int deadline_number_ = 0;
+  bool timed_out_ = false;
+  int socket_ = -1;
+  int waits_ = 0;
+  std::unique_ptr<TlsSession> tls_;
+  asio::posix::descriptor_base::wait_type read_wait_ = asio::posix::descriptor_base::wait_read;
+  asio::posix::descriptor_base::wait_type write_wait_ = asio::posix::descriptor_base::wait_write;
+  std::string outgoing_;
+  std::size_t sent_ = 0;  // of outgoing_
+  bool writing_ = false;  // a wait of wait_and_write() is pending
+  std::string write_failure_;
+  std::string failure_;
+  std::string peer_;
+};
+
+}  // namespace pgcourier::replication
