@@ -64,15 +64,28 @@ class Watch(threading.Thread):
         self.connection.close()
 
 
+def high_water_mark(pid):
+    """Peak resident memory in MiB."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
 class Run:
     """One measured run: seconds, CPU seconds, peak MiB, and what was found afterwards."""
 
     def __init__(self, popen, started):
-        _, status, usage = os.wait4(popen.pid, 0)
+        # ru_maxrss would begin with the memory of this Python, from before exec: VmHWM begins with the program.
+        self.peak, pid = 0, 0
+        while not pid:
+            self.peak = max(self.peak, high_water_mark(popen.pid))
+            time.sleep(0.01)
+            pid, status, usage = os.wait4(popen.pid, os.WNOHANG)
         self.seconds = time.monotonic() - started
         popen.returncode = os.waitstatus_to_exitcode(status)
         self.cpu = usage.ru_utime + usage.ru_stime
-        self.peak = usage.ru_maxrss / 1024
         self.stood_still = 0.0
         self.fsyncs = None
 
@@ -97,7 +110,7 @@ class Bench:
         self.server.sql("SELECT pg_create_logical_replication_slot('base', 'pgoutput')")
         if wanted & {"null", "files", "kafka"}:
             connection = self.server.connect()
-            connection.cursor().execute("CALL fill(%s, %s)", (self.rows // ROWS_PER_TRANSACTION, ROWS_PER_TRANSACTION))
+            connection.cursor().execute("SET synchronous_commit = off; CALL fill(%s, %s)", (self.rows // ROWS_PER_TRANSACTION, ROWS_PER_TRANSACTION))
             connection.close()
         self.end = self.server.value("SELECT pg_current_wal_insert_lsn()::text")
         self.server.sql("SELECT pg_create_logical_replication_slot('base_large', 'pgoutput')")
@@ -105,8 +118,7 @@ class Bench:
             self.server.sql("INSERT INTO large SELECT g, g, g / 100.0, now(), rpad('note', 100, 'x') "
                             "FROM generate_series(1, %s) g", self.large_rows)
         self.large_end = self.server.value("SELECT pg_current_wal_insert_lsn()::text")
-        # One empty transaction behind the end: everybody's stream goes past it at once.
-        self.server.sql("SELECT pg_logical_emit_message(true, 'end', ''); CHECKPOINT")
+        self.server.sql("CHECKPOINT")  # WAL behind the end: everybody's stream goes past it at once
         width = self.server.value("SELECT coalesce(avg(pg_column_size(m)), 0)::int FROM (SELECT m FROM measured m LIMIT 1000) m")
         print(f"{self.rows} rows of {width} bytes in {self.rows // ROWS_PER_TRANSACTION} transactions, written in "
               f"{time.monotonic() - started:.0f} s; PostgreSQL 15, {os.cpu_count()} cores, loopback TCP", flush=True)

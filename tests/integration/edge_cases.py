@@ -21,16 +21,16 @@ T = "CREATE TABLE t (id int PRIMARY KEY, a int, note text)"
 
 
 def case_03_end_of_one_commit_is_the_begin_of_the_next():
-    """Restarted after each of 30 transactions that follow without a gap: none lost, none twice."""
+    """Restarted after each of 12 transactions that follow without a gap: none lost, none twice."""
     with Delivery(T, "FOR TABLE t") as case:
-        case.sql(*[f"INSERT INTO t VALUES ({n})" for n in range(1, 31)])
+        case.sql(*[f"INSERT INTO t VALUES ({n})" for n in range(1, 13)])
         changes = case.server.sql(
             "SELECT lsn::text FROM pg_logical_slot_peek_binary_changes(%s, NULL, NULL, 'proto_version', '1', "
             "'publication_names', %s) WHERE substring(data, 1, 1) = 'C'", case.schema, case.schema)
-        require(len(changes) == 30, f"{len(changes)} commits")
+        require(len(changes) == 12, f"{len(changes)} commits")
         for (position,) in changes:
             case.courier.run("--until-lsn", position).wait_exit(0)
-        equal([event["after"]["id"] for event in case.events()], list(range(1, 31)))
+        equal([event["after"]["id"] for event in case.events()], list(range(1, 13)))
 
 
 def case_04_rows_that_share_an_lsn():
@@ -119,7 +119,10 @@ class HighXid(Postgres):
     """Its next transaction has an id of more than 3 thousand million."""
 
     def initdb(self):
-        super().initdb()
+        super().initdb().start()
+        self.sql("VACUUM FREEZE", database="postgres")  # else its rows would lie in the future
+        self.sql("VACUUM FREEZE", database="template1")
+        self.stop()
         xid = 3_000_000_000
         segment = self.data / "pg_xact" / f"{xid // (8192 * 4 * 32):04X}"
         self.command("", "dd", "if=/dev/zero", f"of={segment}", "bs=262144", "count=1", "status=none")
@@ -174,13 +177,14 @@ def case_27_28_29_user_types():
                   "CREATE TABLE t (id int PRIMARY KEY, m mood, o public.mood_27, ms mood[])", "FOR TABLE t") as case:
         case.sql("INSERT INTO t VALUES (1, 'a', 'other', '{a}')", "ALTER TYPE mood ADD VALUE 'b'",
                  "INSERT INTO t VALUES (2, 'b', 'other', '{a,b}')", "ALTER TYPE mood RENAME VALUE 'b' TO 'c'",
-                 "INSERT INTO t VALUES (3, 'c', 'other', '{c}')",
-                 "ALTER TABLE t DROP COLUMN m, DROP COLUMN ms; DROP TYPE mood; CREATE TYPE mood AS (x int, y text); "
+                 "INSERT INTO t VALUES (3, 'c', 'other', '{c}')")
+        case.events()
+        case.sql("ALTER TABLE t DROP COLUMN m, DROP COLUMN ms; DROP TYPE mood; CREATE TYPE mood AS (x int, y text); "
                  "ALTER TABLE t ADD COLUMN m mood", "INSERT INTO t VALUES (4, 'other', '(1,z)')")
         rows = [event["after"] for event in case.events()]
-        equal([(row["m"], row.get("ms")) for row in rows],
-              [("a", ["a"]), (rows[1]["m"], rows[1]["ms"]), ("c", ["c"]), ({"x": 1, "y": "z"}, None)])
-        require(rows[1]["m"] in ("b", "c"), f"label {rows[1]['m']}")
+        require(rows[1]["m"] in ("b", "c") and rows[1]["ms"] in (["a", "b"], ["a", "c"]), f"{rows[1]}")
+        equal([(rows[n]["m"], rows[n].get("ms")) for n in (0, 2, 3)],
+              [("a", ["a"]), ("c", ["c"]), ({"x": 1, "y": "z"}, None)])
         case.server.sql("DROP TYPE public.mood_27 CASCADE")
 
 

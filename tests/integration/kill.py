@@ -68,6 +68,7 @@ def main():
     settings = {"sinks__0__files__rotate": {"size": f"{ROTATE // 1024}KiB"}} if files else {}
     count = dict.fromkeys(("unconfirmed", "cut_tail", "in_rotation", "durable_unconfirmed"), 0)
     with Scenario(sinks=(options.sink,), **settings) as scene:
+        scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
         with Workload(scene.server, options.seed, writers=3, rate=40) as load:
             load.wait_commits(20)
             for cycle in range(options.kills):

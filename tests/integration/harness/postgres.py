@@ -75,9 +75,7 @@ class Postgres:
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         self.folder.chmod(0o755)
-        self.settings = dict(SETTINGS, fsync="on" if fsync else "off",
-                             synchronous_commit="on" if fsync else "off",
-                             unix_socket_directories=str(self.folder))
+        self.settings = dict(SETTINGS, fsync="on" if fsync else "off", unix_socket_directories=str(self.folder))
         self.settings.update(settings)
 
     # -- making one --------------------------------------------------------------------------------------------
