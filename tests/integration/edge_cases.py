@@ -269,20 +269,6 @@ def case_42_row_filters_and_column_lists():
         equal([event["after"] for event in events[3:]], [{"id": 1, "a": 2}, {"id": 1, "a": 3}])
 
 
-def case_43_publications_with_other_column_lists():
-    """The server refuses them: said in its words, not retried for ever, nothing confirmed past it."""
-    with Delivery(T, "FOR TABLE t (id, a)") as case:
-        case.sql("CREATE PUBLICATION second_43 FOR TABLE t (id, note)")
-        case.courier.set("source.publication", f"{case.schema},second_43")
-        case.sql("INSERT INTO t VALUES (1, 2, 'n')")
-        process = case.courier.run("--until-lsn", "now", "--no-retry")
-        code = process.wait_exit(None, 30)
-        require(code != 0, "no error")
-        require(code in (66, 69, 76, 78), f"exit {code}:\n{process.log()}")
-        case.sql("DROP PUBLICATION second_43")
-        case.courier.set("source.publication", case.schema)
-
-
 def case_44_generated_columns_are_absent():
     with Delivery("CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
                   "FOR TABLE t") as case:

@@ -19,7 +19,7 @@ def delivered(pipeline, rows=3):
 
 def flag_of(process, flag):
     """The value the error prints for a remedy, as --accept-gap=LSN."""
-    found = re.findall(re.escape(flag) + r"[= ]([0-9A-Za-z/]+)", process.log())
+    found = re.findall(re.escape(flag) + r"=([0-9A-Za-z/.@]+)", process.log())
     require(found, lambda: f"no {flag}=… in the error:\n{process.log()}")
     return found[-1]
 

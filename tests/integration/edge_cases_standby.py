@@ -1,0 +1,92 @@
+"""Edge cases that need a standby of PostgreSQL 16 or 17: decoding on one (16), and a failover slot that outlives its
+primary (14). `edge_cases_standby.py [words]`."""
+from harness.checker import check_files
+from harness.courier import Courier
+from harness.postgres import PASSWORD, Postgres
+from harness.program import cases_of, run_cases
+from harness.schema import schema_of
+from harness.shared import PLAIN, insert
+from harness.truth import Truth
+from harness.waiting import require, wait_for
+from harness.workload import Workload
+
+
+class ColdStandby(Postgres):
+    """A standby made from the data folder of the stopped primary (npm's majors have no pg_basebackup)."""
+
+    def __init__(self, primary, **settings):
+        super().__init__(primary.major, primary_conninfo=f"host=127.0.0.1 port={primary.port} user=postgres dbname=postgres",
+                         hot_standby_feedback="on", primary_slot_name="standby", **settings)
+        self.restored_from(primary.data)
+        (self.data / "standby.signal").touch()
+
+    def __enter__(self):
+        return self.start()
+
+
+def case_16_decoding_on_a_standby():
+    """The slot is made there; its creation waits for a record that only the primary can write."""
+    with Postgres(16) as primary:
+        primary.sql(PLAIN)
+        primary.sql("SELECT pg_create_physical_replication_slot('standby', true)")
+        primary.stop()
+        with ColdStandby(primary) as standby:
+            primary.start()
+            url = standby.url() + "?target_session_attrs=any"
+            with Courier(standby, url=url) as pipeline:
+                process = pipeline.run()
+
+                def streaming():
+                    primary.sql("SELECT pg_log_standby_snapshot()")
+                    require(process.running(), lambda: f"it ended:\n{process.log()}")
+                    return (standby.slot() or {}).get("active_pid")
+                wait_for(streaming, lambda: f"the slot on the standby:\n{process.log()}", 40, every=0.5)
+                position = insert(100, of=primary)
+                standby.wait_confirmed(position, timeout=30)
+                process.terminate()
+                require(len(pipeline.events()) == 100, f"{len(pipeline.events())} events of 100")
+
+
+def case_14_failover_slot_after_promotion():
+    """The synchronised slot may lag behind what was confirmed: the bookmark skips what is already there."""
+    with Postgres(17) as primary:
+        primary.sql(schema_of())
+        primary.sql("SELECT pg_create_physical_replication_slot('standby', true)")
+        primary.stop()
+        with ColdStandby(primary, sync_replication_slots="on") as standby:
+            primary.settings["synchronized_standby_slots"] = "standby"
+            primary.configure()
+            primary.start()
+            hosts = f"postgresql://cdc:{PASSWORD}@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/shop"
+            with Courier(primary, url=hosts) as pipeline:
+                process = pipeline.run_streaming()
+                require(primary.value("SELECT failover FROM pg_replication_slots WHERE slot_name = 'shop'"),
+                        "the slot was not made with failover")
+                with Workload(primary, 14, writers=2, rate=40, large=False) as load:
+                    load.wait_commits(60)
+                    wait_for(lambda: synchronised(standby), "the slot on the standby", 40, every=0.5)
+                    load.wait_commits(60)
+                    load.stop()
+                position = primary.value("SELECT pg_current_wal_insert_lsn()::text")
+                wait_for(lambda: standby.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position), "the standby")
+                primary.kill()
+                standby.promote()
+                pipeline.server = standby
+                standby.wait_active(timeout=60)
+                with Workload(standby, 15, writers=2, rate=40, large=False) as load:
+                    load.wait_commits(60)
+                    load.stop()
+                require(process.running(), lambda: f"it ended:\n{process.log()}")
+                process.terminate()
+                pipeline.drain()
+                counts = check_files(pipeline.files, Truth.of(standby), pipeline.name)
+                require(counts["events"] > 300, f"{counts}")
+                print(f"      {counts}")
+
+
+def synchronised(standby):
+    return standby.value("SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = 'shop'")
+
+
+if __name__ == "__main__":
+    run_cases(cases_of(globals()), __doc__)
