@@ -34,12 +34,23 @@ def broker():
     return KafkaBroker()
 
 
+class OwnSlot(Courier):
+    """Takes its slot with it, so that those of many cases don't fill the server."""
+
+    def remove(self):
+        self.end()
+        slot = self.settings["source"]["slot"]
+        self.server.wait_free(slot)
+        self.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", slot)
+        super().remove()
+
+
 def courier(sinks=("files",), of=None, **settings):
     """A pipeline of its own on the shared server: name, slot and folders are new."""
     number = next(_numbers)
     where = of or server()
     settings.setdefault("source__slot", f"slot_{number}")
-    return Courier(where, sinks, name=f"shop{number}", brokers=broker().bootstrap if "kafka" in sinks else None,
+    return OwnSlot(where, sinks, name=f"shop{number}", brokers=broker().bootstrap if "kafka" in sinks else None,
                    **settings)
 
 
@@ -101,6 +112,4 @@ class Delivery:
 
     def __exit__(self, kind, *more):
         self.courier.__exit__(kind, *more)
-        self.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-                        "WHERE slot_name = %s AND NOT active", self.schema)
         self.server.sql(f"DROP PUBLICATION IF EXISTS {self.schema}; DROP SCHEMA {self.schema} CASCADE")
