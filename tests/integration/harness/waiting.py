@@ -25,6 +25,10 @@ def require(truth, message):
         raise TestFailure(message() if callable(message) else message)
 
 
+def equal(found, wanted):
+    require(found == wanted, lambda: f"{found}\n        instead of {wanted}")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

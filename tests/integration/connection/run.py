@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Runs replication_live_tests against a private PostgreSQL 15 with every authentication method and
+TLS, and a standby of it. Needs Python's standard library, PostgreSQL's binaries and openssl only."""
+import argparse
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import certificates
+
+BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
+AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+PG_HBA = """
+local all all trust
+host all postgres all trust
+host replication postgres all trust
+host all trust_user all trust
+host all password_user all password
+host all md5_user all md5
+host all scram_user all scram-sha-256
+hostssl all cert_user all cert
+hostssl all tls_user all trust
+hostnossl all plain_user all trust
+"""
+
+ROLES = """
+SET password_encryption = 'scram-sha-256';
+CREATE ROLE trust_user LOGIN; CREATE ROLE cert_user LOGIN;
+CREATE ROLE tls_user LOGIN; CREATE ROLE plain_user LOGIN;
+CREATE ROLE password_user LOGIN PASSWORD 'pencil';
+CREATE ROLE scram_user LOGIN PASSWORD 'pencil';
+SET password_encryption = 'md5';
+CREATE ROLE md5_user LOGIN PASSWORD 'pencil';
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    def __init__(self, folder, name, certs):
+        self.data = folder / name
+        self.log = folder / f"{name}.log"
+        self.port = free_port()
+        self.folder = folder
+        self.certs = certs
+
+    def program(self, name, *arguments, **options):
+        command = AS_POSTGRES + [str(BINARIES / name)] + [str(word) for word in arguments]
+        return subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, **options)
+
+    def configure(self):
+        settings = {
+            "port": self.port, "listen_addresses": "127.0.0.1,::1", "wal_level": "logical",
+            "unix_socket_directories": f"{self.folder},@pgcourier-{self.port}",
+            "fsync": "off", "shared_buffers": "32MB", "max_connections": 30, "ssl": "on",
+            "ssl_cert_file": self.certs / "server.crt", "ssl_key_file": self.certs / "server.key",
+            "ssl_ca_file": self.certs / "root.crt", "log_min_messages": "fatal",
+        }
+        with open(self.data / "postgresql.auto.conf", "a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        (self.data / "pg_hba.conf").write_text(PG_HBA)
+
+    def start(self):
+        self.program("pg_ctl", "start", "-w", "-t", 60, "-D", self.data, "-l", self.log, "-s")
+
+    def stop(self):
+        self.program("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data, "-s")
+
+    def sql(self, text):
+        self.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port,
+                     "-U", "postgres", "-d", "postgres", "-c", text)
+
+
+def run(program, arguments, environment):
+    done = subprocess.run([program, *arguments], env=dict(os.environ, **environment), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
+    sys.stdout.write(done.stdout)
+    passed = re.search(r"\[  PASSED  \] (\d+) tests?", done.stdout)
+    if done.returncode != 0:
+        return done.returncode
+    if not passed or int(passed.group(1)) == 0 or "[  SKIPPED ]" in done.stdout:
+        print("FAILED: tests were skipped, or none ran")
+        return 1
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", help="replication_live_tests")
+    parser.add_argument("arguments", nargs="*", help="for gtest")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="pgcourier-connection-"))
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        certs = certificates.make(folder / "certs")
+        if AS_POSTGRES:
+            owner = pwd.getpwnam("postgres")
+            for path in (folder, certs / "server.key"):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        folder.chmod(0o755)
+        primary, standby = Server(folder, "primary", certs), Server(folder, "standby", certs)
+        primary.program("initdb", "-D", primary.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
+                        "--locale=C", env=dict(os.environ, LC_ALL="C"))
+        primary.configure()
+        primary.start()
+        cleanup.callback(primary.stop)
+        primary.sql(ROLES)
+        primary.program("pg_basebackup", "-D", standby.data, "-h", folder, "-p", primary.port, "-U", "postgres",
+                        "-X", "stream", "-c", "fast", "--no-sync", "-R")
+        standby.configure()
+        standby.start()
+        cleanup.callback(standby.stop)
+        control = " ".join(AS_POSTGRES + [str(BINARIES / "pg_ctl"), "-D", str(primary.data), "-s", "-w"])
+        sys.exit(run(options.program, options.arguments, {
+            "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
+            "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
+            "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
+
+
+if __name__ == "__main__":
+    main()
