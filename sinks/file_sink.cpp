@@ -1,0 +1,36 @@
+#include "sinks/file_sink.hpp"
+
+#include <memory>
+
+#include "sinks/file_bookmark.hpp"
+#include "sinks/file_io.hpp"
+
+namespace pgcourier::sinks {
+
+FileSink::FileSink(const config::FilesSettings& settings, const std::string& name)
+    : id_(settings.id),
+      names_(settings.directory, name),
+      rotation_{settings.rotate_size, settings.rotate_every} {}
+
+std::optional<cdc::Bookmark> FileSink::open() {
+  make_folder(names_.directory());
+  recovered_ = recover(names_);
+  return recovered_.bookmark;
+}
+
+void FileSink::start(const cdc::Bookmark& bookmark) {
+  auto& [known, saved, file] = recovered_;
+  // The file's own positions count only in the stream that wrote it, and only up to where they
+  // reach: a start the operator forced elsewhere gets a new file.
+  if (file && (known->identity != bookmark.identity ||
+               known->position.delivered != bookmark.position.delivered)) {
+    write_bookmark(names_, *known);
+    give_final_name(names_, file->file);
+    saved = known;
+    file.reset();
+  }
+  if (saved != bookmark) write_bookmark(names_, bookmark);
+  worker_.start(std::make_unique<FileWriter>(names_, rotation_, bookmark, file, worker_.waiting()));
+}
+
+}  // namespace pgcourier::sinks
