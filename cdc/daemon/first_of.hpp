@@ -2,11 +2,11 @@
 #pragma once
 
 #include <array>
+#include <boost/asio.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <exception>
+#include <tuple>
 #include <utility>
-
-#include "replication/asio.hpp"
 
 namespace pgcourier::cdc::daemon {
 

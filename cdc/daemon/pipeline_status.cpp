@@ -106,10 +106,10 @@ void PipelineStatus::detach() {
 void PipelineStatus::add_tables(std::vector<TableStatus>& tables) const {
   const auto& relations = pipeline_->relations().all();
   const auto& counts = pipeline_->counts();
-  for (std::size_t version = 0; version < counts.size(); ++version) {
-    const auto& relation = relations[version];
+  for (std::size_t shape = 0; shape < counts.size(); ++shape) {
+    const auto& relation = relations[shape];
     auto& table = table_named(tables, relation.schema + "." + relation.table);
-    for (std::size_t op = 0; op < operation_count; ++op) table.events[op] += counts[version][op];
+    for (std::size_t op = 0; op < operation_count; ++op) table.events[op] += counts[shape][op];
   }
   if (pipeline_->logical_messages() > 0) {
     table_named(tables, "").events[static_cast<std::size_t>(Operation::message)] +=

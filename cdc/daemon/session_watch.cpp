@@ -91,8 +91,9 @@ asio::awaitable<Session::SourceView> Session::look_at_source() {
 
 asio::awaitable<void> Session::look(SourceView& view) {
   const auto sql = co_await started_.sql->lease();
-  const auto answer = co_await (*sql).query(
-      look_query, {context_.settings.source.slot, std::to_string(started_.stream_pid)});
+  const std::vector<std::optional<std::string>> parameters{context_.settings.source.slot,
+                                                           std::to_string(started_.stream_pid)};
+  const auto answer = co_await (*sql).query(look_query, parameters);
   const auto& row = answer.rows.at(0);
   if (const auto at = protocol::parse_lsn(row.at(0).value_or(""))) context_.status.server_at(*at);
   if (const auto& kept = row.at(1)) {

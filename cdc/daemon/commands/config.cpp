@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "cdc/daemon/commands/command_line.hpp"
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/exit_codes.hpp"
 #include "config/load_settings.hpp"
@@ -19,8 +20,7 @@ struct Flags {
 CLI::App* add_file_command(CLI::App& app, const std::shared_ptr<Flags>& flags,
                            const std::string& name, const std::string& description) {
   auto* command = app.add_subcommand(name, description);
-  command->add_option("-c,--config", flags->file, "The settings file")->required();
-  command->add_option("--set", flags->set, "PATH=VALUE over the file")->allow_extra_args(false);
+  add_settings_options(*command, flags->file, flags->set);
   return command;
 }
 

@@ -2,19 +2,13 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "cdc/daemon/commands/command_line.hpp"
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/daemon.hpp"
 
 namespace pgcourier::cdc::daemon {
 
 namespace {
-
-std::optional<protocol::Lsn> read_lsn(const std::string& text, const char* flag) {
-  if (text.empty()) return std::nullopt;
-  const auto lsn = protocol::parse_lsn(text);
-  if (!lsn) throw CLI::ValidationError(flag, "'" + text + "' is not an LSN such as 0/16B3748");
-  return lsn;
-}
 
 struct Flags {
   RunRequest request;
@@ -28,9 +22,7 @@ struct Flags {
 void add_run(CLI::App& app, Action& action) {
   auto flags = std::make_shared<Flags>();
   auto* run = app.add_subcommand("run", "Feed the sinks from the slot until SIGTERM");
-  run->add_option("-c,--config", flags->request.settings_file, "The settings file")->required();
-  run->add_option("--set", flags->request.set, "PATH=VALUE over the file, as source.slot=shop")
-      ->allow_extra_args(false);
+  add_settings_options(*run, flags->request.settings_file, flags->request.set);
   run->add_option("--until-lsn", flags->until,
                   "End when all before this LSN is confirmed; now: where the server stands");
   run->add_flag("--no-retry", flags->request.options.no_retry,

@@ -1,0 +1,68 @@
+// pgcourier status
+#include <CLI/CLI.hpp>
+#include <boost/asio.hpp>
+#include <boost/beast.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cdc/daemon/commands/command_line.hpp"
+#include "cdc/daemon/commands/commands.hpp"
+#include "cdc/daemon/exit_codes.hpp"
+#include "cdc/daemon/http_server.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using namespace std::chrono_literals;
+
+// "http://127.0.0.1:8470/…" → "127.0.0.1:8470"
+std::string authority(std::string url) {
+  constexpr std::string_view scheme = "http://";
+  if (url.compare(0, scheme.size(), scheme) == 0) url.erase(0, scheme.size());
+  return url.substr(0, url.find('/'));
+}
+
+int print_status(const std::string& url) {
+  const auto address = parse_listen_address(authority(url));
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::resolver resolver(io);
+  beast::tcp_stream stream(io);
+  http::response<http::string_body> answer;
+  try {
+    stream.connect(resolver.resolve(address.host, std::to_string(address.port)));
+    http::request<http::empty_body> request(http::verb::get, "/api/v1/status", 11);
+    request.set(http::field::host, authority(url));
+    http::write(stream, request);
+    beast::flat_buffer buffer;
+    http::read(stream, buffer, answer);
+  } catch (const boost::system::system_error& error) {
+    std::cerr << "pgcourier: no status at " << url << ": " << error.code().message()
+              << "; is pgcourier running, and http.listen set?\n";
+    return exit_unreachable;
+  }
+  const auto json = nlohmann::ordered_json::parse(answer.body(), nullptr, false);
+  if (answer.result() != http::status::ok || json.is_discarded()) {
+    std::cerr << "pgcourier: " << url << " is not pgcourier's: HTTP " << answer.result_int()
+              << '\n';
+    return exit_unreachable;
+  }
+  std::cout << json.dump(2) << '\n';
+  return exit_done;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Action& action) {
+  auto url = std::make_shared<std::string>("http://127.0.0.1:8470");
+  auto* status = app.add_subcommand("status", "What a running pgcourier says of itself");
+  status->add_option("--url", *url, "Where it listens (http.listen)")->capture_default_str();
+  status->callback([url, &action] {
+    action = [url] { return report_failures([&] { return print_status(*url); }); };
+  });
+}
+
+}  // namespace pgcourier::cdc::daemon
