@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <regex>
 #include <vector>
 
 #include "config/nearest_name.hpp"
@@ -15,8 +14,6 @@
 
 namespace pgcourier::config {
 namespace {
-
-constexpr std::size_t longest_patterned_text = 4096;  // std::regex recurses with the length
 
 std::string joined(std::string_view section, std::string_view name) {
   return section.empty() ? std::string(name) : fmt::format("{}.{}", section, name);
@@ -201,13 +198,10 @@ class Checker {
     if (node.text.find('\0') != std::string::npos) {
       fail_at(node, path, "a NUL character can't be in it");
     }
-    if (setting.pattern.empty()) return;
-    const std::regex pattern(setting.pattern.begin(), setting.pattern.end());
-    if (node.text.size() > longest_patterned_text || !std::regex_match(node.text, pattern)) {
-      fail_at(node, path,
-              fmt::format("expected a text that matches {}, found {}", setting.pattern,
-                          found(node, setting)));
-    }
+    if (setting.rule == nullptr || setting.rule->matches(node.text)) return;
+    fail_at(node, path,
+            fmt::format("expected a text that matches {}, found {}", setting.rule->pattern,
+                        found(node, setting)));
   }
 
   void check_available(const Node& node, const std::string& path, const Setting& setting) {

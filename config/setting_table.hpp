@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/text_rules.hpp"
+
 namespace pgcourier::config {
 
 enum class SettingType {
@@ -30,9 +32,9 @@ struct Setting {
   std::string_view default_value = {};  // empty: none, or an empty text, list or map
   std::string_view description = {};    // one sentence
   bool required = false;
-  bool secret = false;            // never shown
-  std::string_view pattern = {};  // text: ECMAScript, of the whole
-  std::string_view values = {};   // choice: `a|b|c`
+  bool secret = false;             // never shown
+  const TextRule* rule = nullptr;  // text: its form
+  std::string_view values = {};    // choice: `a|b|c`
   // What this version can do. Empty: all; else `a|b` of the values, `0s` of a duration, `-`: the
   // setting can't be given at all.
   std::string_view available = {};

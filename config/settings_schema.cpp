@@ -72,7 +72,7 @@ Json value_schema(const Setting& setting) {
     case SettingType::sinks:
       return {{"type", "array"}, {"minItems", 1}, {"items", section_schema("sinks.*")}};
     case SettingType::text:
-      return text_schema(setting.pattern);
+      return text_schema(setting.rule == nullptr ? "" : setting.rule->pattern);
     case SettingType::boolean:
       return boolean_schema(setting);
     case SettingType::integer:

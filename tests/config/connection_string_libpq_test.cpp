@@ -1,0 +1,218 @@
+// libpq is the oracle: for any string PQconninfoParse and parse_connection_string give the same
+// verdict and the same values.
+#include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <rapidcheck.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/connection_keywords.hpp"
+
+namespace pgcourier::config {
+namespace {
+
+std::optional<ConnectionKeywords> ours(const std::string& text) {
+  try {
+    return parse_connection_string(text);
+  } catch (const SettingsError&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<ConnectionKeywords> libpqs(const std::string& text) {
+  char* error = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+      PQconninfoParse(text.c_str(), &error), &PQconninfoFree);
+  if (error != nullptr) PQfreemem(error);
+  if (!options) return std::nullopt;
+  ConnectionKeywords keywords;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr) keywords[option->keyword] = option->val;
+  }
+  return keywords;
+}
+
+std::string written(const std::optional<ConnectionKeywords>& keywords) {
+  if (!keywords) return "refused";
+  std::string text;
+  for (const auto& [name, value] : *keywords) text += name + "=<" + value + "> ";
+  return text;
+}
+
+TEST(ConnectionStringBesideLibpq, AgreesOnWhatPeopleWrite) {
+  for (const char* text : {"",
+                           " ",
+                           "host=db",
+                           "host = db port= 5432",
+                           "host=db port",
+                           "=x",
+                           "host==x",
+                           "host='a b'",
+                           "host='a\\'b'",
+                           "host='",
+                           "host='\\",
+                           "host=a\\",
+                           "host=\\",
+                           "host=a\\ b",
+                           "host=''",
+                           "host=a'b'c",
+                           "host='a'port=1",
+                           "host='a' port=1",
+                           "host=a host=b",
+                           "HOST=a",
+                           "hos=a",
+                           "ssl=true",
+                           "requiressl=1",
+                           "requiressl=0",
+                           "requiressl=",
+                           "host\t=\na\vport\f=\r1",
+                           "host a",
+                           "host a=b",
+                           "password=a=b=c",
+                           "postgresql:/db",
+                           "Postgresql://db",
+                           "postgres://",
+                           "postgresql://",
+                           "postgresql:///",
+                           "postgresql:///db",
+                           "postgresql://?",
+                           "postgresql:///?",
+                           "postgresql://h",
+                           "postgresql://h:1",
+                           "postgresql://h:",
+                           "postgresql://:1",
+                           "postgresql://h:1:2",
+                           "postgresql://h:/d",
+                           "postgresql://u@",
+                           "postgresql://u@h",
+                           "postgresql://@h",
+                           "postgresql://:@h",
+                           "postgresql://:p@h",
+                           "postgresql://u:@h",
+                           "postgresql://u:p:q@h",
+                           "postgresql://u:p@q@h",
+                           "postgresql://u/p@h",
+                           "postgresql://u?p@h",
+                           "postgresql://a,b",
+                           "postgresql://a:1,b:2/d",
+                           "postgresql://a,b:2",
+                           "postgresql://,",
+                           "postgresql://a,/d",
+                           "postgresql://[::1]",
+                           "postgresql://[::1]:1/d",
+                           "postgresql://[::1],h",
+                           "postgresql://[::1",
+                           "postgresql://[]",
+                           "postgresql://[::1]x",
+                           "postgresql://[::1]?user=u",
+                           "postgresql://[a/b]",
+                           "postgresql://[a]:b]",
+                           "postgresql://%2Ftmp/d",
+                           "postgresql://a%2Cb",
+                           "postgresql://%",
+                           "postgresql://%4",
+                           "postgresql://%zz",
+                           "postgresql://%00",
+                           "postgresql://h/%64",
+                           "postgresql://h/d/e",
+                           "postgresql://h/d?user=u",
+                           "postgresql://h/d?user=u&port=1",
+                           "postgresql://h/d?user",
+                           "postgresql://h/d?user=",
+                           "postgresql://h/d?user=a=b",
+                           "postgresql://h/d?=a",
+                           "postgresql://h/d?&",
+                           "postgresql://h?&",
+                           "postgresql://h/d?user=a&",
+                           "postgresql://h/d?user=a&&port=1",
+                           "postgresql://h/d?us%65r=a",
+                           "postgresql://h/d?user=%",
+                           "postgresql://h/d?ssl=true",
+                           "postgresql://h/d?ssl=false",
+                           "postgresql://h/d?requiressl=1",
+                           "postgresql://h/d?user=a?b",
+                           "postgresql://h/d#f",
+                           "postgresql://u@h/d?user=v",
+                           "postgresql://h?host=i",
+                           "postgresql://h/d?nope=1",
+                           "postgresql://h/ d ",
+                           "postgresql://h/d?user= a ",
+                           "postgresql://h+i/d+e",
+                           "postgresql://h/d?application_name=a+b",
+                           "postgresql://h//d",
+                           "postgresql:// h",
+                           "postgresql://h/d?%00=1",
+                           "postgresql://h?options=-c%20a%3Db"}) {
+    EXPECT_EQ(written(ours(text)), written(libpqs(text))) << text;
+  }
+}
+
+TEST(ConnectionStringBesideLibpq, KnowsTheSameKeywordsAndVariables) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconndefaults(),
+                                                                             &PQconninfoFree);
+  std::size_t found = 0;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    for (const ConnectionKeyword& keyword : connection_keywords()) {
+      if (keyword.name != option->keyword) continue;
+      ++found;
+      EXPECT_EQ(keyword.since, 15) << keyword.name;
+      EXPECT_STREQ(keyword.variable, option->envvar) << keyword.name;
+    }
+    EXPECT_TRUE(ours(std::string(option->keyword) + "=x")) << option->keyword;
+  }
+  EXPECT_EQ(found, 36u);
+}
+
+std::string join(const std::vector<std::string>& pieces) {
+  std::string text;
+  for (const std::string& piece : pieces) text += piece;
+  return text;
+}
+
+void agree(const std::string& text) {
+  RC_LOG() << text;
+  RC_ASSERT(written(ours(text)) == written(libpqs(text)));
+}
+
+// Keywords of newer libpqs can't arise: their names are not among the pieces.
+const std::vector<std::string> uri_pieces = {
+    "@",   ":",    "/",   "?",    "&",   "=", ",",  "[",    "]",        "%",
+    "%41", "%2",   "%2F", "%00",  "%zz", "a", "db", "user", "password", "sslmode",
+    "ssl", "true", "::1", "5432", " ",   "+", "#",  "'",    "\\",       "é"};
+const std::vector<std::string> key_pieces = {
+    "=",          "'",    "\\",     "\\'",      " ", "\t",          "\n",    "host",
+    "port",       "user", "dbname", "password", "a", "5432",        "host=", " user=",
+    "requiressl", "1",    "'a b'",  ",",        "/", "postgres://", "%41",   "é"};
+
+TEST(ConnectionStringBesideLibpq, AgreesOnPiecesOfUris) {
+  EXPECT_TRUE(rc::check("URIs", [] {
+    const auto pieces =
+        *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(uri_pieces));
+    agree("postgresql://" + join(pieces));
+  }));
+}
+
+TEST(ConnectionStringBesideLibpq, AgreesOnPiecesOfKeysAndValues) {
+  EXPECT_TRUE(rc::check("key=value", [] {
+    agree(join(*rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(key_pieces))));
+  }));
+}
+
+TEST(ConnectionStringBesideLibpq, AgreesOnWellFormedOnesWithAnyValue) {
+  EXPECT_TRUE(rc::check("values", [] {
+    const auto value = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
+    std::string quoted;
+    for (const char c : value)
+      quoted += (c == '\'' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+    agree("user='" + quoted + "' host=db");
+    agree("user=" + value);
+    agree("postgresql://u@h/d?options=" + value);
+    agree("postgresql://" + value + "@h/d");
+  }));
+}
+
+}  // namespace
+}  // namespace pgcourier::config

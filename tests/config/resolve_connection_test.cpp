@@ -1,0 +1,238 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "config/connection_string.hpp"
+#include "tests/config/settings_text.hpp"
+
+namespace pgcourier::config {
+namespace {
+
+class ResolveConnection : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = (std::filesystem::temp_directory_path() / "home-XXXXXX").string();
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    home_ = path;
+    std::filesystem::create_directory(home_ / ".postgresql");
+  }
+  void TearDown() override { std::filesystem::remove_all(home_); }
+
+  ConnectionTarget resolve(std::string_view text, const Variables& variables = {},
+                           const std::optional<std::string>& password = std::nullopt) {
+    warnings_.clear();
+    return resolve_connection(parse_connection_string(text), password,
+                              {overrides_of(variables).environment, home_.string(), "os_user"},
+                              warnings_);
+  }
+
+  std::string error_of(std::string_view text, const Variables& variables = {}) {
+    try {
+      resolve(text, variables);
+      return "resolved";
+    } catch (const SettingsError& error) {
+      return error.what();
+    }
+  }
+
+  std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+    const std::filesystem::path path = home_ / name;
+    std::ofstream(path) << text;
+    chmod(path.c_str(), mode);
+    return path.string();
+  }
+
+  std::filesystem::path home_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(ResolveConnection, HasLibpqsDefaultsButWantsThePrimary) {
+  const ConnectionTarget target = resolve("");
+  ASSERT_EQ(target.hosts.size(), 1u);
+  EXPECT_EQ(target.hosts[0].name, "/var/run/postgresql");
+  EXPECT_EQ(target.hosts[0].port, 5432);
+  EXPECT_EQ(target.user, "os_user");
+  EXPECT_EQ(target.database, "os_user");
+  EXPECT_EQ(target.target_session_attrs, TargetSessionAttrs::primary);
+  EXPECT_EQ(target.ssl_mode, SslMode::prefer);
+  EXPECT_EQ(target.ssl_root_cert, "");
+  EXPECT_EQ(target.ssl_cert, "");
+  EXPECT_EQ(target.ssl_min_protocol_version, "TLSv1.2");
+  EXPECT_TRUE(target.ssl_sni);
+  EXPECT_EQ(target.channel_binding, "prefer");
+  EXPECT_EQ(target.connect_timeout, 10s);
+  EXPECT_TRUE(target.keepalives);
+  EXPECT_EQ(target.application_name, "");
+  EXPECT_EQ(resolve("target_session_attrs=any").target_session_attrs, TargetSessionAttrs::any);
+}
+
+TEST_F(ResolveConnection, TakesTheEnvironmentForWhatIsNotWritten) {
+  const Variables variables = {{"PGHOST", "env"},          {"PGPORT", "1"},
+                               {"PGUSER", "eu"},           {"PGDATABASE", "ed"},
+                               {"PGPASSWORD", "ep"},       {"PGSSLMODE", "require"},
+                               {"PGCONNECT_TIMEOUT", "3"}, {"PGAPPNAME", "ea"},
+                               {"PGOPTIONS", "-c a=b"},    {"PGTARGETSESSIONATTRS", "standby"}};
+  ConnectionTarget target = resolve("", variables);
+  EXPECT_EQ(target.hosts[0].name, "env");
+  EXPECT_EQ(target.hosts[0].port, 1);
+  EXPECT_EQ(target.hosts[0].password, "ep");
+  EXPECT_EQ(target.user, "eu");
+  EXPECT_EQ(target.database, "ed");
+  EXPECT_EQ(target.ssl_mode, SslMode::require);
+  EXPECT_EQ(target.connect_timeout, 3s);
+  EXPECT_EQ(target.application_name, "ea");
+  EXPECT_EQ(target.options, "-c a=b");
+  EXPECT_EQ(target.target_session_attrs, TargetSessionAttrs::standby);
+  target = resolve("postgresql://u:p@h:2/d?sslmode=disable", variables);
+  EXPECT_EQ(target.hosts[0].name, "h");
+  EXPECT_EQ(target.hosts[0].port, 2);
+  EXPECT_EQ(target.hosts[0].password, "p");
+  EXPECT_EQ(target.user, "u");
+  EXPECT_EQ(target.database, "d");
+  EXPECT_EQ(target.ssl_mode, SslMode::disable);
+  // Written as empty is not left open, but means the default.
+  EXPECT_EQ(resolve("host=''", variables).hosts[0].name, "/var/run/postgresql");
+  EXPECT_EQ(resolve("", {{"PGREQUIRESSL", "1"}}).ssl_mode, SslMode::require);
+}
+
+TEST_F(ResolveConnection, MatchesTheListsOfHostsAddressesAndPorts) {
+  ConnectionTarget target = resolve("host=a,,@s hostaddr=1.1.1.1,, port=1,,3");
+  ASSERT_EQ(target.hosts.size(), 3u);
+  EXPECT_EQ(target.hosts[0].name, "a");
+  EXPECT_EQ(target.hosts[0].address, "1.1.1.1");
+  EXPECT_EQ(target.hosts[1].name, "/var/run/postgresql");
+  EXPECT_EQ(target.hosts[1].port, 5432);
+  EXPECT_EQ(target.hosts[2].name, "@s");
+  EXPECT_EQ(target.hosts[2].port, 3);
+  target = resolve("hostaddr=1.1.1.1,::1 port=9");
+  EXPECT_EQ(target.hosts[1].address, "::1");
+  EXPECT_EQ(target.hosts[1].port, 9);
+  EXPECT_EQ(error_of("host=a,b hostaddr=1.1.1.1"),
+            "the connection has 2 host names but 1 hostaddr values: give one for each");
+  EXPECT_EQ(error_of("host=a,b port=1,2,3"),
+            "the connection has 3 ports but 2 hosts: give one port for all or one for each");
+  for (const char* port : {"0", "65536", "-1", "x", "1x", "99999999999999999999"}) {
+    EXPECT_EQ(
+        error_of(std::string("port=") + port),
+        "\"" + std::string(port) + "\" is no port: the connection's port must be from 1 to 65535");
+  }
+  EXPECT_NE(error_of("host=/" + std::string(100, 'x')), "resolved");
+}
+
+TEST_F(ResolveConnection, FindsThePasswordOfEachHost) {
+  write(".pgpass", "a:5432:d:u:pa\nb:1:d:u:pb\n1.1.1.1:5432:*:*:pc\n");
+  ConnectionTarget target =
+      resolve("host=a,b, hostaddr=,,1.1.1.1 port=5432,1,5432 user=u dbname=d");
+  EXPECT_EQ(target.hosts[0].password, "pa");
+  EXPECT_EQ(target.hosts[1].password, "pb");
+  EXPECT_EQ(target.hosts[2].password, "pc");
+  EXPECT_EQ(resolve("host=a user=u dbname=d", {}, "file").hosts[0].password, "file");
+  EXPECT_EQ(resolve("host=a user=u dbname=d password=w", {}, "file").hosts[0].password, "file");
+  EXPECT_EQ(resolve("host=a user=u dbname=d", {{"PGPASSWORD", "e"}}).hosts[0].password, "e");
+  const std::string other = write("other", "*:*:*:*:po\n");
+  EXPECT_EQ(resolve("host=a", {{"PGPASSFILE", other}}).hosts[0].password, "po");
+  EXPECT_EQ(resolve("host=a passfile=" + other).hosts[0].password, "po");
+  EXPECT_TRUE(warnings_.empty());
+  chmod(other.c_str(), 0644);
+  EXPECT_EQ(resolve("host=a passfile=" + other).hosts[0].password, "");
+  EXPECT_EQ(warnings_.size(), 1u);
+}
+
+TEST_F(ResolveConnection, FindsTheFilesOfTls) {
+  EXPECT_EQ(error_of("sslmode=verify-full"),
+            "sslmode=verify-ca and verify-full need a root certificate, but " +
+                (home_ / ".postgresql/root.crt").string() +
+                " does not exist: provide the file, or name it with sslrootcert=");
+  const std::string root = write(".postgresql/root.crt", "");
+  const std::string revoked = write(".postgresql/root.crl", "");
+  const std::string certificate = write(".postgresql/postgresql.crt", "");
+  const std::string key = home_ / ".postgresql/postgresql.key";
+  EXPECT_EQ(error_of(""), "there is a client certificate " + certificate +
+                              ", but its private key file " + key +
+                              " can't be read: No such file or directory");
+  write(".postgresql/postgresql.key", "", 0644);
+  EXPECT_EQ(error_of(""), "the private key file " + key +
+                              " must be a plain file with permissions 0600 or less (0640 if it "
+                              "belongs to root)");
+  chmod(key.c_str(), 0600);
+  ConnectionTarget target = resolve("sslmode=verify-full sslpassword=x");
+  EXPECT_EQ(target.ssl_root_cert, root);
+  EXPECT_EQ(target.ssl_crl, revoked);
+  EXPECT_EQ(target.ssl_cert, certificate);
+  EXPECT_EQ(target.ssl_key, key);
+  EXPECT_EQ(target.ssl_password, "x");
+  EXPECT_EQ(resolve("sslcertmode=disable").ssl_cert, "");
+  EXPECT_EQ(resolve("sslmode=disable").ssl_root_cert, "");
+  // As libpq: only a mode that verifies needs the file.
+  EXPECT_EQ(resolve("sslmode=require sslrootcert=/nowhere").ssl_root_cert, "");
+  EXPECT_NE(error_of("sslmode=verify-ca sslrootcert=/nowhere"), "resolved");
+  EXPECT_EQ(resolve("sslrootcert=system").ssl_mode, SslMode::verify_full);
+  EXPECT_NE(error_of("sslrootcert=system sslmode=require"), "resolved");
+}
+
+TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
+  EXPECT_EQ(error_of("sslnegotiation=direct"),
+            "the connection's sslnegotiation is not available in this version of pgcourier: direct "
+            "TLS is not there: use sslnegotiation=postgres");
+  for (const char* text :
+       {"gssencmode=require", "service=x", "oauth_issuer=x", "oauth_client_id=x",
+        "max_protocol_version=3.2", "max_protocol_version=latest", "min_protocol_version=3.2",
+        "requirepeer=postgres", "sslcrldir=/x", "scram_client_key=x", "sslcertmode=require",
+        "gssdelegation=1", "sslkeylogfile=/x", "servicefile=/x"}) {
+    EXPECT_NE(error_of(text).find("not available in this version of pgcourier"), std::string::npos)
+        << text;
+  }
+  EXPECT_NE(error_of("", {{"PGSERVICE", "x"}}), "resolved");
+  for (const char* text :
+       {"gssencmode=prefer", "gssencmode=disable", "sslnegotiation=postgres",
+        "max_protocol_version=3.0", "min_protocol_version=3.0", "service=''", "gssdelegation=0",
+        "sslcertmode=allow", "krbsrvname=x", "sslcompression=1", "replication=database"}) {
+    EXPECT_EQ(error_of(text), "resolved");
+  }
+}
+
+TEST_F(ResolveConnection, RefusesValuesThatLibpqRefuses) {
+  EXPECT_EQ(
+      error_of("sslmode=on"),
+      "the connection's sslmode can't be \"on\", only one of: disable, allow, prefer, require, "
+      "verify-ca, verify-full");
+  EXPECT_EQ(error_of("connect_timeout=soon"),
+            "the connection's connect_timeout must be an integer, \"soon\" is none");
+  for (const char* text :
+       {"sslmode=''", "channel_binding=yes", "target_session_attrs=master", "gssencmode=x",
+        "ssl_min_protocol_version=SSLv3", "ssl_max_protocol_version=TLSv1.1", "connect_timeout=''",
+        "keepalives=x", "keepalives_idle=x", "tcp_user_timeout=1s", "load_balance_hosts=x",
+        "require_auth=md5,!password", "require_auth=ident", "require_auth=md5,md5"}) {
+    EXPECT_NE(error_of(text), "resolved") << text;
+  }
+}
+
+TEST_F(ResolveConnection, ReadsTimesAsLibpqDoes) {
+  EXPECT_EQ(resolve("connect_timeout=1").connect_timeout, 2s);
+  EXPECT_EQ(resolve("connect_timeout=0").connect_timeout, 0s);
+  EXPECT_EQ(resolve("connect_timeout=-5").connect_timeout, 0s);
+  const ConnectionTarget target = resolve(
+      "keepalives=0 keepalives_idle=-1 keepalives_interval=7 keepalives_count=3 "
+      "tcp_user_timeout=250 ssl_min_protocol_version=tlsv1.3 sslsni=0 require_auth=!md5 "
+      "fallback_application_name=f");
+  EXPECT_FALSE(target.keepalives);
+  EXPECT_EQ(target.keepalives_idle, 0s);
+  EXPECT_EQ(target.keepalives_interval, 7s);
+  EXPECT_EQ(target.keepalives_count, 3);
+  EXPECT_EQ(target.tcp_user_timeout, 250ms);
+  EXPECT_EQ(target.ssl_min_protocol_version, "TLSv1.3");
+  EXPECT_FALSE(target.ssl_sni);
+  EXPECT_EQ(target.require_auth, "!md5");
+  EXPECT_EQ(target.application_name, "f");
+}
+
+TEST_F(ResolveConnection, SaysWhatHasNoEffect) {
+  resolve("load_balance_hosts=random client_encoding=LATIN1");
+  EXPECT_EQ(warnings_.size(), 2u);
+}
+
+}  // namespace
+}  // namespace pgcourier::config
