@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   Action action;
   add_run(app, action);
   add_config(app, action);
+  add_demo(app, action);
   add_slot(app, action);
   add_status(app, action);
   add_version(app, action);

@@ -15,6 +15,7 @@ using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_demo(CLI::App& app, Action& action);
 void add_slot(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
