@@ -20,6 +20,7 @@ AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 PG_HBA = """
 local all all trust
+local replication postgres trust
 host all postgres all trust
 host replication postgres all trust
 host all trust_user all trust

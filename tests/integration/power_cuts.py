@@ -1,0 +1,83 @@
+"""Simulated power cuts under load: what was not fsynced is dropped, page by page, folder entries included; then
+pgcourier repairs the files and goes on. At the end they hold each committed change exactly once.
+`power_cuts.py --cuts 50 --seed N --shim LIBRARY` (tests/support/power_cut; compiled here when not given)."""
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.postgres import ROOT
+from harness.program import arguments
+from harness.scenario import Scenario
+from harness.waiting import lsn, require
+from harness.workload import Workload
+
+SUPPORT = ROOT / "tests" / "support" / "power_cut"
+sys.path.insert(0, str(SUPPORT))
+
+from power_cut import cut  # noqa: E402
+
+ROTATE = "200KiB"
+
+
+def compiled(folder):
+    library = folder / "libpower_cut.so"
+    subprocess.run(["g++", "-std=c++20", "-O1", "-shared", "-fPIC", f"-I{ROOT}", "-o", library,
+                    *sorted(SUPPORT.glob("*.cpp")), "-ldl"], check=True)
+    return library
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Cuts:
+    def __init__(self, scene, shim, rng):
+        self.scene, self.rng = scene, rng
+        self.journal = scene.courier.folder / "journal"
+        self.environment = {"LD_PRELOAD": str(shim), "POWER_CUT_ROOT": str(scene.courier.files),
+                            "POWER_CUT_JOURNAL": str(self.journal)}
+        self.count = dict.fromkeys(("that lost something", "that lost a file or its name", "with unconfirmed data"), 0)
+
+    def once(self):
+        """Runs for a random moment, kills it, and leaves of its folder what the disk would hold."""
+        courier, server = self.scene.courier, self.scene.server
+        process = courier.run_streaming(env=self.environment)
+        time.sleep(self.rng.uniform(0.0, 1.0))
+        require(process.running(), lambda: f"pgcourier ended by itself:\n{process.log()}")
+        process.kill()
+        server.wait_free()
+        confirmed = lsn(server.slot()["confirmed_flush_lsn"])
+        before, durable = contents(courier.files), courier.durable_lsn()
+        require(self.journal.exists(), "no journal: the shim was not loaded")
+        cut(str(self.journal), str(courier.files), str(courier.files), self.rng.randrange(2**32))
+        self.journal.unlink()
+        after = contents(courier.files)
+        self.count["that lost something"] += after != before
+        self.count["that lost a file or its name"] += set(after) != set(before)
+        self.count["with unconfirmed data"] += durable > confirmed
+
+
+def main():
+    options = arguments(__doc__, cuts=50, shim="")
+    print(f"{options.cuts} power cuts, seed {options.seed}", flush=True)
+    with Scenario(sinks__0__files__rotate={"size": ROTATE}) as scene:
+        cuts = Cuts(scene, Path(options.shim) if options.shim else compiled(scene.courier.folder),
+                    random.Random(options.seed))
+        scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
+        with Workload(scene.server, options.seed, writers=2, rate=30) as load:
+            load.wait_commits(20)
+            for _ in range(options.cuts):
+                cuts.once()
+                load.check()
+            load.stop()
+        scene.courier.drain()
+        counts = scene.verify()["files"]
+    print(f"{options.cuts} power cuts: " + ", ".join(f"{number} {what}" for what, number in cuts.count.items()) +
+          f"; seed {options.seed}; {counts}")
+    require(cuts.count["that lost something"] >= options.cuts * 0.5, "too few cuts lost anything")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
