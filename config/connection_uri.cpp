@@ -56,8 +56,8 @@ class UriReader {
     read_credentials();
     read_hosts();
     if (peek() == '/') {
-      ++position_;
-      store_decoded("dbname", position_, take_until("?"));
+      const std::size_t start = ++position_;
+      store_decoded("dbname", start, take_until("?"));
     }
     if (peek() == '?') {
       ++position_;
@@ -85,8 +85,8 @@ class UriReader {
     if (end == std::string_view::npos || text_[end] == '/') return;
     store_decoded("user", start, take_until(":@"));
     if (peek() == ':') {
-      ++position_;
-      store_decoded("password", position_, take_until("@"));
+      const std::size_t password = ++position_;
+      store_decoded("password", password, take_until("@"));
     }
     ++position_;
   }

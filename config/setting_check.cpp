@@ -258,7 +258,9 @@ std::string unknown_setting(std::string_view what, std::string_view section,
   const std::string_view name = path.substr(dot + 1);
   const std::string_view before = dot == std::string_view::npos ? "" : path.substr(0, dot + 1);
   std::vector<std::string_view> siblings;
-  for (const Setting* setting : settings_below(section)) siblings.push_back(name_of(*setting));
+  for (const Setting* setting : settings_below(section)) {
+    if (setting->type != SettingType::sink) siblings.push_back(name_of(*setting));
+  }
   std::string meant = nearest_name(name, siblings);
   if (!meant.empty()) {
     meant.insert(0, before);

@@ -195,6 +195,10 @@ int Connection::server_version() const {
 
 const std::string& Connection::peer() const { return impl_->peer; }
 
+ReadCounts Connection::read_counts() const {
+  return impl_->stream ? impl_->stream->counts() : ReadCounts{};
+}
+
 bool Connection::uses_tls() const { return impl_->stream && impl_->stream->transport().uses_tls(); }
 
 }  // namespace pgcourier::replication

@@ -16,6 +16,7 @@
 #include "protocol/startup_handshake.hpp"
 #include "protocol/wire_reader.hpp"
 #include "replication/asio.hpp"
+#include "replication/read_counts.hpp"
 
 namespace pgcourier::replication {
 
@@ -71,7 +72,8 @@ class Connection {
   asio::awaitable<void> start_copy_both(std::string_view command);
 
   // In copy-both mode: waits for bytes from the server, coalescing as read_policy decides. Returns
-  // after at least one byte came. ConnectionError at the end of the stream.
+  // after at least one byte came, at once if a whole message is there. ConnectionError at the end
+  // of the stream.
   asio::awaitable<void> read_some();
 
   // The next whole CopyData payload that read_some() brought, if any; views are valid until the
@@ -100,6 +102,7 @@ class Connection {
   int server_version() const;       // as server_version_num: 150018
   const std::string& peer() const;  // "db1:5432" or the socket's path, for messages
   bool uses_tls() const;
+  ReadCounts read_counts() const;  // since open()
 
  private:
   struct Impl;

@@ -20,6 +20,8 @@ asio::awaitable<void> MessageStream::read_some() {
 
 asio::awaitable<void> MessageStream::read_coalesced() {
   using Clock = ReadPolicy::Clock;
+  // Came with the answer to the query before it, say: the server may send nothing more for long.
+  if (protocol::frame_message(buffer_.unread(), max_bytes_).message) co_return;
   const auto executor = co_await asio::this_coro::executor;
   bool suspended = false;
   for (;;) {

@@ -8,18 +8,11 @@
 #include "protocol/message_framer.hpp"
 #include "replication/asio.hpp"
 #include "replication/read_buffer.hpp"
+#include "replication/read_counts.hpp"
 #include "replication/read_policy.hpp"
 #include "replication/transport.hpp"
 
 namespace pgcourier::replication {
-
-// How the bytes came; for measuring.
-struct ReadCounts {
-  std::uint64_t reads = 0;
-  std::uint64_t sleeps = 0;
-  std::uint64_t waits = 0;
-  std::uint64_t bytes = 0;
-};
 
 // Owned by one Connection. Views into a message are valid until the next co_await of this class.
 class MessageStream {

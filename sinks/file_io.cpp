@@ -113,16 +113,17 @@ void sync_folder(const std::filesystem::path& folder) {
 }
 
 void make_folder(const std::filesystem::path& folder) {
-  struct stat status {};
-  if (::stat(folder.c_str(), &status) == 0) {
-    if (!S_ISDIR(status.st_mode)) throw_io("using", folder, ENOTDIR);
-    return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw_io("creating", folder, error.value());
+  if (!std::filesystem::is_directory(folder, error)) throw_io("using", folder, ENOTDIR);
+  // The one who took the lock in it may have made it, so all of its parents are synced; those it
+  // may not even read were there before.
+  for (auto inner = std::filesystem::absolute(folder).lexically_normal(); inner.has_relative_path();
+       inner = inner.parent_path()) {
+    const auto parent = inner.parent_path();
+    if (::access(parent.c_str(), R_OK) == 0) sync_folder(parent);
   }
-  if (errno != ENOENT) throw_io("using", folder, errno);
-  const auto parent = std::filesystem::absolute(folder).lexically_normal().parent_path();
-  make_folder(parent);
-  if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) throw_io("creating", folder, errno);
-  sync_folder(parent);
 }
 
 }  // namespace pgcourier::sinks

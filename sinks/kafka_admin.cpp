@@ -60,9 +60,11 @@ TopicState state_of(const rd_kafka_metadata_topic_t& topic) {
 
 }  // namespace
 
-KafkaAdmin::KafkaAdmin(const config::KafkaSettings& settings, const std::string& client_id)
+KafkaAdmin::KafkaAdmin(const config::KafkaSettings& settings, const std::string& client_id,
+                       std::chrono::milliseconds patience)
     : settings_(settings),
       client_id_(client_id),
+      patience_(patience),
       client_(make_kafka_client(RD_KAFKA_PRODUCER, settings, client_id)),
       events_(rd_kafka_queue_get_main(client_.get())) {}
 
@@ -78,7 +80,7 @@ void KafkaAdmin::note_errors() {
 }
 
 MetadataHandle KafkaAdmin::metadata(rd_kafka_topic_t* only) {
-  const auto deadline = Clock::now() + kafka_patience;
+  const auto deadline = Clock::now() + patience_;
   while (true) {
     const rd_kafka_metadata_t* answer = nullptr;
     const auto error = rd_kafka_metadata(client_.get(), 0, only, &answer, attempt_ms);
@@ -106,7 +108,7 @@ std::optional<TopicState> KafkaAdmin::find_topic(const std::string& topic) {
     throw kafka_error(settings_, SinkFailure::settings,
                       "topic " + topic + ": " + rd_kafka_err2str(rd_kafka_last_error()));
   }
-  const auto deadline = Clock::now() + kafka_patience;
+  const auto deadline = Clock::now() + patience_;
   while (true) {
     const MetadataHandle answer = metadata(handle.get());
     const std::span topics(answer->topics, static_cast<std::size_t>(answer->topic_cnt));
@@ -133,7 +135,7 @@ std::optional<TopicState> KafkaAdmin::find_topic(const std::string& topic) {
 }
 
 TopicState KafkaAdmin::await_topic(const std::string& topic) {
-  const auto deadline = Clock::now() + kafka_patience;
+  const auto deadline = Clock::now() + patience_;
   std::optional<TopicState> state;
   while (true) {
     state = find_topic(topic);
@@ -199,6 +201,10 @@ std::optional<TopicConfig> KafkaAdmin::topic_config(const std::string& topic) {
   const ConfigResourceHandle resource(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   const auto options = make_options(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+  // Any broker knows; the controller, librdkafka's choice, may be away.
+  std::array<char, 256> reason{};
+  rd_kafka_AdminOptions_set_broker(options.get(), metadata(nullptr)->orig_broker_id, reason.data(),
+                                   reason.size());
   const QueueHandle queue(rd_kafka_queue_new(client_.get()));
   rd_kafka_ConfigResource_t* resources = resource.get();
   rd_kafka_DescribeConfigs(client_.get(), &resources, 1, options.get(), queue.get());
@@ -235,7 +241,7 @@ void KafkaAdmin::write_record(const std::string& topic, const std::string& key,
                        key.data(), key.size(), nullptr) != 0) {
     throw unavailable("topic " + topic, rd_kafka_err2str(rd_kafka_last_error()));
   }
-  const auto deadline = Clock::now() + kafka_patience;
+  const auto deadline = Clock::now() + patience_;
   while (Clock::now() < deadline) {
     const EventHandle event(rd_kafka_queue_poll(events_.get(), attempt_ms));
     if (!event) continue;
@@ -259,7 +265,7 @@ std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const
   }
   std::optional<std::string> last;
   KafkaTrouble trouble;
-  auto deadline = Clock::now() + kafka_patience;
+  auto deadline = Clock::now() + patience_;
   while (true) {
     const MessageHandle message(rd_kafka_consume(handle.get(), 0, attempt_ms));
     while (const EventHandle event{rd_kafka_queue_poll(errors.get(), 0)}) {
@@ -267,7 +273,7 @@ std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const
     }
     if (message && message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) break;
     if (message && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      deadline = Clock::now() + kafka_patience;
+      deadline = Clock::now() + patience_;
       if (std::string_view(static_cast<const char*>(message->key), message->key_len) != key)
         continue;
       last.reset();

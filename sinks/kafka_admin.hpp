@@ -33,7 +33,8 @@ using TopicConfig = std::map<std::string, std::string>;
 // cluster doesn't answer in time.
 class KafkaAdmin {
  public:
-  KafkaAdmin(const config::KafkaSettings& settings, const std::string& client_id);
+  KafkaAdmin(const config::KafkaSettings& settings, const std::string& client_id,
+             std::chrono::milliseconds patience = kafka_patience);
 
   // Waits for a broker. A refused log-in is reported at once, everything else after the patience.
   void connect();
@@ -67,6 +68,7 @@ class KafkaAdmin {
 
   const config::KafkaSettings settings_;
   const std::string client_id_;
+  const std::chrono::milliseconds patience_;
   ClientHandle client_;
   QueueHandle events_;
   KafkaTrouble trouble_;

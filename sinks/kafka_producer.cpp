@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace pgcourier::sinks {
 
@@ -90,14 +91,14 @@ void KafkaProducer::open(const std::string& client_id) {
 
 KafkaTopic& KafkaProducer::add_topic(const std::string& topic, const std::string& schema,
                                      const std::string& table, std::int32_t partitions) {
-  auto& added = topics_[topic];
-  added = make_kafka_topic(client_.get(), topic, schema, table, partitions);
+  auto added = make_kafka_topic(client_.get(), topic, schema, table, partitions);
   const rd_kafka_metadata_t* metadata = nullptr;
   if (rd_kafka_metadata(client_.get(), 0, added->handle.get(), &metadata, metadata_ms) ==
       RD_KAFKA_RESP_ERR_NO_ERROR) {
     rd_kafka_metadata_destroy(metadata);
   }
-  return *added;
+  const std::lock_guard lock(topics_mutex_);
+  return *(topics_[topic] = std::move(added));
 }
 
 KafkaTopic* KafkaProducer::find_topic(const std::string& topic) {
@@ -242,6 +243,7 @@ void KafkaProducer::fail(SinkFailure failure, const std::string& what) {
 std::string KafkaProducer::stalled_because() const {
   const auto patience = trouble_.all_brokers_down() ? stall_time_without_brokers : stall_time;
   const auto now = Clock::now();
+  const std::lock_guard lock(topics_mutex_);
   for (const auto& [name, topic] : topics_) {
     if (topic->unacknowledged == 0 || now - topic->last_progress < patience) continue;
     const auto seconds =

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,7 +84,9 @@ class KafkaProducer {
   const config::KafkaSettings& settings_;
   const bool compressed_;
   Fd wake_;  // librdkafka writes to it: outlives the client, as the topics' opaques do
+  // Grows while add_topic() runs; the mutex lets stalled_because() look meanwhile.
   std::map<std::string, std::unique_ptr<KafkaTopic>> topics_;
+  mutable std::mutex topics_mutex_;
   ClientHandle client_;
   QueueHandle queue_;
   std::atomic<bool> opened_ = false;  // client_ and queue_ are there for the io thread

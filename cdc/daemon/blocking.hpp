@@ -22,6 +22,7 @@ asio::awaitable<std::invoke_result_t<Call>> invoke(Call call) {
 // Runs `call` on `workers`; what it throws is thrown to the caller. What it captures must live
 // until it returns: a call that blocks can't be cancelled.
 template <typename Call>
+  requires std::is_trivially_destructible_v<Call>
 asio::awaitable<std::invoke_result_t<Call>> on_worker(asio::thread_pool& workers, Call call) {
   return asio::co_spawn(workers, detail::invoke(std::move(call)), asio::use_awaitable);
 }

@@ -53,6 +53,14 @@ std::variant<InstanceLock, LockHolder> InstanceLock::take(const std::filesystem:
   return lock;
 }
 
+std::optional<LockHolder> InstanceLock::find_holder(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  const InstanceLock opened(fd);
+  if (::flock(fd, LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  return read_holder(fd);
+}
+
 InstanceLock& InstanceLock::operator=(InstanceLock&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;

@@ -23,6 +23,9 @@ class InstanceLock {
   static std::variant<InstanceLock, LockHolder> take(const std::filesystem::path& path,
                                                      const std::string& slot);
 
+  // Who has it now, if anybody; changes nothing.
+  static std::optional<LockHolder> find_holder(const std::filesystem::path& path);
+
   InstanceLock(InstanceLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
   InstanceLock& operator=(InstanceLock&& other) noexcept;
   ~InstanceLock();

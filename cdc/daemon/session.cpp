@@ -34,7 +34,8 @@ Session::~Session() { context_.status.detach(); }
 asio::awaitable<SessionEnd> Session::run() {
   std::exception_ptr failure;
   try {
-    co_await SessionStart(context_, started_).run();
+    SessionStart start(context_, started_);
+    co_await start.run();
     co_await stream_until_the_end();
     co_await close_orderly();
   } catch (...) {

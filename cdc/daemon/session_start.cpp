@@ -116,7 +116,10 @@ asio::awaitable<void> SessionStart::take_slot() {
   waiting_since_ = Clock::now();
   for (;;) {
     co_await identify();
-    if (co_await prepare_slot() && co_await try_start_replication()) co_return;
+    // Two statements: GCC 12 makes wrong code of two co_awaits in one condition.
+    bool ours = co_await prepare_slot();
+    if (ours) ours = co_await try_start_replication();
+    if (ours) co_return;
     co_await wait_for_slot();
   }
 }

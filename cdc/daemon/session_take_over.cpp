@@ -118,8 +118,8 @@ asio::awaitable<void> SessionStart::check_positions() {
 asio::awaitable<void> SessionStart::start_sinks() {
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     auto* sink = started_.sinks[i].get();
-    Bookmark bookmark{started_.server.identity, started_.positions[i]};
-    co_await on_worker(context_.workers, [sink, bookmark] { sink->start(bookmark); });
+    const Bookmark bookmark{started_.server.identity, started_.positions[i]};
+    co_await on_worker(context_.workers, [sink, &bookmark] { sink->start(bookmark); });
   }
 }
 

@@ -9,8 +9,7 @@ namespace {
 
 using cdc::TypeForm;
 
-// Types nest as deep as they are declared; PostgreSQL doubles the quotes at each level, so texts
-// much deeper than this don't exist.
+// PostgreSQL doubles the quotes at each level, so not even a text of 4 GiB goes deeper.
 constexpr std::size_t max_depth = 32;
 
 // 2026-11-22 10:00:00.5 → 2026-11-22T10:00:00.5. infinity has no blank and stays as it is.

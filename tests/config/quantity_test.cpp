@@ -55,7 +55,7 @@ TEST(Quantity, SaysWhatADurationLooksLike) {
 }
 
 TEST(Quantity, NeverWrapsAround) {
-  EXPECT_EQ(parse_size("8388607TiB"), 8388607 * 1024 * GiB);
+  EXPECT_EQ(parse_size("8388607TiB"), 8388607 * (1024 * GiB));
   EXPECT_EQ(error_of(parse_size, "8388608TiB"), "\"8388608TiB\" is too large for a size");
   EXPECT_EQ(error_of(parse_size, "99999999999999999999B"),
             "\"99999999999999999999B\" is too large for a size");

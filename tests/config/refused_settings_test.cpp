@@ -73,7 +73,7 @@ TEST(RefusedSettings, WrongTypes) {
       {"name: shop\nsource: {url: host=db, publication: p, slot: s, tables: public.*}\n",
        "shop.yaml:2:57: source.tables: expected a list like [a, b], found \"public.*\""},
       {"name: shop\nsource: {url: host=db, publication: p, slot: s, tables: ['']}\n",
-       "shop.yaml:3:1: sinks: required, but not given"},
+       "shop.yaml:1:1: sinks: required, but not given"},
       {"name: shop\nsource: {url: host=db, publication: p, slot: s, origin: all}\n",
        "shop.yaml:2:57: source.origin: expected one of any, none, found \"all\""},
       {head + "sinks: [stdout: ]\nshutdown_timeout: 30\n",
@@ -123,7 +123,7 @@ TEST(RefusedSettings, ValuesThatCantBe) {
        "shop.yaml:5:13: sinks.1.stdout.id: \"stdout\" is the id of sinks.0.stdout too: give one of "
        "them another `id`"},
       {head + "sinks:\n  - files: {directory: /d/x/../y/}\n  - files: {id: f2, directory: /d/y}\n",
-       "shop.yaml:5:31: sinks.1.files.directory: /d/y is the directory of sinks.0.files too: each "
+       "shop.yaml:5:32: sinks.1.files.directory: /d/y is the directory of sinks.0.files too: each "
        "needs its own"},
       {head + "sinks: [stdout: ]\nhttp: {listen: '8470'}\n",
        "shop.yaml:4:16: http.listen: expected a text that matches |[^\\s]{0,255}:[0-9]{1,5}, found "

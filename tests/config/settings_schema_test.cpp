@@ -28,7 +28,8 @@ TEST(SettingsSchema, NamesEveryKeyOfTheTable) {
       at = step == "*" ? &parent["items"] : &parent["properties"][step];
       ASSERT_TRUE(at->is_object()) << setting.path;
     }
-    if (!setting.path.ends_with('*')) EXPECT_EQ((*at)["description"], setting.description);
+    if (setting.path.ends_with('*')) continue;
+    EXPECT_TRUE((*at)["description"].get<std::string>().starts_with(setting.description));
   }
 }
 

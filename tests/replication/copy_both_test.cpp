@@ -62,6 +62,19 @@ TEST(CopyBoth, GivesPayloadsHoweverTheyAreCut) {
   }
 }
 
+TEST(CopyBoth, NeverWaitsForMoreWhenThePayloadCameWithTheAnswer) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.accept_session();
+    peer.read_message();
+    peer.send(test::copy_both_response() + test::copy_data("one"));
+    peer.read(1);
+  }});
+  Client client(server);
+  client.collect_until(1);
+  EXPECT_THAT(client.payloads, ElementsAre("one"));
+  client.connection.close();
+}
+
 TEST(CopyBoth, TakesAPayloadLargerThanItsBuffer) {
   const std::string large(5 * 1024 * 1024, 'x');
   ScriptedServer server({[&large](Peer& peer) {

@@ -72,7 +72,8 @@ asio::awaitable<void> create_slot(Work& work) {
   StartedSession started;
   std::exception_ptr failure;
   try {
-    co_await SessionStart(context, started).run();
+    SessionStart start(context, started);
+    co_await start.run();
     for (const auto& sink : started.sinks) {
       auto* target = sink.get();
       co_await on_worker(work.workers, [target] { target->close(); });

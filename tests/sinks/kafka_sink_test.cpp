@@ -1,0 +1,298 @@
+// Against librdkafka's mock cluster, which knows neither CreateTopics nor DescribeConfigs; those,
+// and what a restarted broker does, are tested by kafka_live_test.cpp.
+#include "sinks/kafka_sink.hpp"
+
+// Must come after rdkafka.h.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "tests/sinks/kafka_support.hpp"
+
+namespace pgcourier::sinks {
+namespace {
+
+using cdc::Routing;
+using cdc::SinkError;
+using cdc::SinkFailure;
+using protocol::Lsn;
+using testing::HasSubstr;
+using tests::kafka_bookmark;
+using tests::KafkaDriver;
+using tests::read_topic;
+using tests::record;
+
+constexpr std::int32_t partitions = 4;
+constexpr std::int16_t produce_request = 0;
+
+class KafkaSinkTest : public testing::Test {
+ protected:
+  KafkaSinkTest() {
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", nullptr, 0);
+    rd_kafka_conf_set(conf, "log_level", "0", nullptr, 0);
+    client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0));
+    cluster_ = rd_kafka_handle_mock_cluster(client_.get());
+    rd_kafka_mock_topic_create(cluster_, "shop.__position", 1, 1);
+    rd_kafka_mock_topic_create(cluster_, "shop.message", partitions, 1);
+    rd_kafka_mock_topic_create(cluster_, "shop.public.orders", partitions, 1);
+    settings_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
+  }
+
+  std::unique_ptr<KafkaSink> make() { return std::make_unique<KafkaSink>(settings_, "shop"); }
+
+  std::unique_ptr<KafkaSink> started() {
+    auto sink = make();
+    sink->start(sink->open().value_or(kafka_bookmark(0x10)));
+    sink->prepare(orders_);
+    return sink;
+  }
+
+  std::vector<tests::ReadRecord> read(const std::string& topic = "shop.public.orders",
+                                      std::int32_t count = partitions) {
+    return read_topic(settings_.brokers, topic, count);
+  }
+
+  void next_produce_requests_fail_with(const std::vector<rd_kafka_resp_err_t>& errors) {
+    rd_kafka_mock_push_request_errors_array(cluster_, produce_request, errors.size(),
+                                            errors.data());
+  }
+
+  ClientHandle client_;
+  rd_kafka_mock_cluster_t* cluster_ = nullptr;  // the client's
+  config::KafkaSettings settings_;
+  cdc::Relation orders_ = tests::relation(0, "public", "orders");
+};
+
+SinkError error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const SinkError& error) {
+    return error;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {SinkFailure::internal, ""};
+}
+
+TEST_F(KafkaSinkTest, ReportsEveryRecordOnceAndFreesItsBytes) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  for (int i = 0; i < 1000; ++i) {
+    driver.write(record(orders_, Routing::by_key, R"({"id":7})", "value " + std::to_string(i)));
+  }
+  EXPECT_GT(driver.held, 1000u);
+  ASSERT_TRUE(driver.wait_for_all());
+  EXPECT_EQ(driver.held, 0u);
+  EXPECT_EQ(driver.of_unit.size(), 1000u);
+  EXPECT_EQ(sink->totals().events, 1000u);
+
+  const auto records = read();
+  ASSERT_EQ(records.size(), 1000u);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    EXPECT_EQ(records[i].value, "value " + std::to_string(i));
+  }
+}
+
+TEST_F(KafkaSinkTest, GivesRecordsTheCommitTime) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  auto one = record(orders_, Routing::by_key, "k", "v");
+  one.commit_time = protocol::from_unix_microseconds(1'790'000'000'123'456);
+  one.has_commit_time = true;
+  driver.write(one);
+  ASSERT_TRUE(driver.wait_for_all());
+  EXPECT_EQ(read().at(0).timestamp_ms, 1'790'000'000'123);
+}
+
+// Vectors of Kafka's own UtilsTest.
+TEST_F(KafkaSinkTest, PartitionsByJavasMurmur2) {
+  const std::map<std::string, std::int32_t> hashes{{"21", -973932308},
+                                                   {"foobar", -790332482},
+                                                   {"a-little-bit-long-string", -985981536},
+                                                   {"abc", 479470107}};
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  for (const auto& [key, hash] : hashes) driver.write(record(orders_, Routing::by_key, key, "v"));
+  ASSERT_TRUE(driver.wait_for_all());
+  for (const auto& one : read()) {
+    EXPECT_EQ(one.partition, (hashes.at(one.key) & 0x7fffffff) % partitions) << one.key;
+  }
+}
+
+TEST_F(KafkaSinkTest, KeepsATableWithoutKeyInOnePartition) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  for (int i = 0; i < 20; ++i) driver.write(record(orders_, Routing::by_table, "", "v"));
+  ASSERT_TRUE(driver.wait_for_all());
+  const auto records = read();
+  ASSERT_EQ(records.size(), 20u);
+  const auto expected =
+      rd_kafka_msg_partitioner_murmur2(nullptr, "public.orders", 13, partitions, nullptr, nullptr);
+  for (const auto& one : records) {
+    EXPECT_EQ(one.partition, expected);
+    EXPECT_FALSE(one.has_key);
+  }
+}
+
+TEST_F(KafkaSinkTest, SplitsAChangeOfKeyUnderBothKeys) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  cdc::EncodedEvent event;
+  event.key_changed = true;
+  event.removal = record(orders_, Routing::by_key, "old", "delete");
+  event.insertion = record(orders_, Routing::by_key, "new", "insert");
+  driver.write(event);
+  EXPECT_EQ(driver.expected, 2u);
+  ASSERT_TRUE(driver.wait_for_all());
+  const auto records = read();
+  ASSERT_EQ(records.size(), 2u);
+  for (const auto& one : records) {
+    EXPECT_EQ(one.key, one.value == "delete" ? "old" : "new");
+    EXPECT_EQ(one.key_change, one.value);
+  }
+}
+
+TEST_F(KafkaSinkTest, SendsATruncateToEveryPartition) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  driver.write(record(orders_, Routing::every_partition, "", "truncate"));
+  EXPECT_EQ(driver.expected, static_cast<std::size_t>(partitions));
+  ASSERT_TRUE(driver.wait_for_all());
+  std::vector<std::int32_t> seen;
+  for (const auto& one : read()) seen.push_back(one.partition);
+  EXPECT_THAT(seen, testing::ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(KafkaSinkTest, SendsLogicalMessagesToTheirOwnTopicByPrefix) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  cdc::Record message;
+  message.routing = Routing::logical_message;
+  message.key = "prefix";
+  message.value = "content";
+  driver.write(message);
+  ASSERT_TRUE(driver.wait_for_all());
+  const auto records = read("shop.message");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].key, "prefix");
+  EXPECT_GT(records[0].timestamp_ms, 1'700'000'000'000);
+}
+
+TEST_F(KafkaSinkTest, RemembersTheBookmarkItStartsWith) {
+  EXPECT_EQ(make()->peek_bookmark(), std::nullopt);
+  started();
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x10));
+  EXPECT_EQ(make()->open(), kafka_bookmark(0x10));
+}
+
+TEST_F(KafkaSinkTest, KeepsTheBookmarksOfSinksApart) {
+  started();
+  settings_.id = "other";
+  EXPECT_EQ(make()->peek_bookmark(), std::nullopt);
+}
+
+TEST_F(KafkaSinkTest, EndsWithTheNewestBookmarkAskedFor) {
+  {
+    const auto sink = started();
+    KafkaDriver driver(*sink);
+    for (std::uint64_t lsn = 0x20; lsn <= 0x40; ++lsn) sink->advance({Lsn{lsn}, Lsn{lsn}});
+    ASSERT_TRUE(driver.wait_until([&] { return driver.bookmarked == Lsn{0x40}; }));
+    EXPECT_EQ(driver.delivered, 0u);
+  }
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x40));
+  EXPECT_EQ(read("shop.__position", 1).size(), 3u);  // the first, the next, the newest
+}
+
+TEST_F(KafkaSinkTest, RefusesABookmarkItCannotRead) {
+  KafkaAdmin(settings_, "test").write_record("shop.__position", "kafka", "{\"torn\":");
+  const auto error = error_of([&] { make()->open(); });
+  EXPECT_EQ(error.failure(), SinkFailure::bookmark);
+  EXPECT_THAT(error.what(), HasSubstr("shop.__position"));
+}
+
+TEST_F(KafkaSinkTest, KeepsTheOrderOverRetriesAndLostConnections) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  next_produce_requests_fail_with(
+      {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__TRANSPORT,
+       RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
+  for (int i = 0; i < 300; ++i) {
+    driver.write(record(orders_, Routing::by_key, "k", std::to_string(i)));
+    if (i % 50 == 0) driver.collect();
+  }
+  ASSERT_TRUE(driver.wait_for_all());
+  int next = 0;
+  for (const auto& one : read()) {
+    // What was taken before the connection broke may be there twice; nothing new comes early.
+    ASSERT_LE(std::stoi(one.value), next);
+    if (std::stoi(one.value) == next) ++next;
+  }
+  EXPECT_EQ(next, 300);
+}
+
+TEST_F(KafkaSinkTest, StopsAtARecordTheBrokerWillNeverTake) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  next_produce_requests_fail_with({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  driver.write(record(orders_, Routing::by_key, "k", "v"));
+  const auto error = error_of([&] { driver.wait_for_all(); });
+  EXPECT_EQ(error.failure(), SinkFailure::undeliverable);
+  EXPECT_THAT(error.what(), HasSubstr("public.orders"));
+  EXPECT_EQ(driver.delivered, 0u);
+}
+
+TEST_F(KafkaSinkTest, TakesAMissingPermissionForSomethingThatPasses) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  next_produce_requests_fail_with({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  driver.write(record(orders_, Routing::by_key, "k", "v"));
+  const auto error = error_of([&] { driver.wait_for_all(); });
+  EXPECT_EQ(error.failure(), SinkFailure::unavailable);
+  EXPECT_THAT(error.what(), HasSubstr("authorization"));
+}
+
+TEST_F(KafkaSinkTest, NamesThePropertyThatLibrdkafkaDoesNotKnow) {
+  settings_.properties["lingr.ms"] = "5";
+  const auto error = error_of([&] { make()->open(); });
+  EXPECT_EQ(error.failure(), SinkFailure::settings);
+  EXPECT_THAT(error.what(), HasSubstr("lingr.ms"));
+}
+
+TEST_F(KafkaSinkTest, NamesBothTablesThatWouldShareATopic) {
+  rd_kafka_mock_topic_create(cluster_, "shop.a.b.c", partitions, 1);
+  const auto sink = started();
+  sink->prepare(tests::relation(1, "a", "b.c"));
+  const auto error = error_of([&] { sink->prepare(tests::relation(2, "a.b", "c")); });
+  EXPECT_EQ(error.failure(), SinkFailure::settings);
+  EXPECT_THAT(error.what(), HasSubstr("table a.b.c and of table a.b.c"));
+}
+
+TEST_F(KafkaSinkTest, TakesANewVersionOfATableIntoItsTopic) {
+  const auto sink = started();
+  const auto altered = tests::relation(1, "public", "orders");
+  sink->prepare(altered);
+  KafkaDriver driver(*sink);
+  driver.write(record(altered, Routing::by_key, "k", "v"));
+  ASSERT_TRUE(driver.wait_for_all());
+  EXPECT_EQ(read().size(), 1u);
+}
+
+TEST_F(KafkaSinkTest, SaysWhichBrokersItCannotReach) {
+  config::KafkaSettings settings;
+  settings.brokers = "127.0.0.1:1";
+  KafkaAdmin admin(settings, "test", std::chrono::milliseconds(200));
+  const auto error = error_of([&] { admin.connect(); });
+  EXPECT_EQ(error.failure(), SinkFailure::unavailable);
+  EXPECT_THAT(error.what(), HasSubstr("127.0.0.1:1"));
+  EXPECT_THAT(error.what(), HasSubstr("Connection refused"));
+}
+
+TEST_F(KafkaSinkTest, CanBeDestroyedWithRecordsOnTheirWay) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  next_produce_requests_fail_with(std::vector(100, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS));
+  for (int i = 0; i < 100; ++i) driver.write(record(orders_, Routing::by_key, "k", "v"));
+}
+
+}  // namespace
+}  // namespace pgcourier::sinks
