@@ -88,7 +88,6 @@ void FileWriter::create(std::string_view first_line) {
   when_there_is_room([&] { file_ = open_file(data_file_.path, O_WRONLY | O_CREAT | O_EXCL); });
   created_ = Clock::now();
   entry_durable_ = false;
-  size_ = unit_size_ = durable_size_ = 0;
 }
 
 // Units are marked while they are written, so all that ends in the file is durable after this.
