@@ -1,0 +1,87 @@
+// What the tests that need a real server have in common. Driven by tests/integration/connection.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "config/connection_string.hpp"
+#include "replication/connection.hpp"
+#include "replication/session_settings.hpp"
+#include "tests/replication/run_awaitable.hpp"
+
+namespace pgcourier::replication::test {
+
+inline std::string environment(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+inline std::uint16_t port(const char* variable) {
+  return static_cast<std::uint16_t>(std::stoi(environment(variable)));
+}
+
+inline std::string certificate(const std::string& file) {
+  return environment("PGCOURIER_TEST_CERTIFICATES") + "/" + file;
+}
+
+// Skips loudly without a server; the driver takes a skipped test for a failure.
+class LiveTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (environment("PGCOURIER_TEST_PORT").empty()) {
+      GTEST_SKIP() << "needs a server: run tests/integration/connection/run.py";
+    }
+  }
+
+  static config::Host host(const std::string& name = "127.0.0.1") {
+    config::Host host;
+    host.name = name;
+    host.port = port("PGCOURIER_TEST_PORT");
+    return host;
+  }
+  static config::Host standby() {
+    config::Host host;
+    host.name = "127.0.0.1";
+    host.port = port("PGCOURIER_TEST_STANDBY_PORT");
+    return host;
+  }
+  static config::ConnectionTarget target(const std::string& user = "postgres") {
+    config::ConnectionTarget target;
+    target.hosts = {host()};
+    target.user = user;
+    target.database = "postgres";
+    target.ssl_mode = config::SslMode::disable;
+    target.channel_binding = "prefer";
+    target.connect_timeout = std::chrono::seconds(20);
+    target.application_name = "live tests";
+    return target;
+  }
+};
+
+// A connection that is used from outside of coroutines.
+struct Session {
+  asio::io_context io;
+  Connection connection{io, 256 * 1024 * 1024};
+
+  explicit Session(const config::ConnectionTarget& target, Purpose purpose = Purpose::sql) {
+    run(io, connection.open(target, purpose, session_settings()));
+  }
+  QueryResult query(std::string_view sql) { return run(io, connection.query(sql)); }
+  // The one value of the one row.
+  std::string value(std::string_view sql) { return query(sql).rows.at(0).at(0).value_or("NULL"); }
+};
+
+// "TLSv1.3" and the like; empty without TLS.
+inline std::string tls_version(const config::ConnectionTarget& target) {
+  Session session(target);
+  const std::string version =
+      session.value("SELECT coalesce(version, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid()");
+  EXPECT_EQ(session.connection.uses_tls(), !version.empty());
+  return version;
+}
+
+}  // namespace pgcourier::replication::test
