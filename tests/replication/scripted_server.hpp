@@ -75,6 +75,7 @@ class Peer {
     static_cast<void>(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
   std::string read(std::size_t size) {
+    if (size == 0) return "";  // recv() of nothing waits for something
     std::string bytes(size, '\0');
     const auto count = ::recv(socket_, bytes.data(), size, MSG_WAITALL);
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
