@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_run(app, action);
+  add_check(app, action);
   add_config(app, action);
   add_demo(app, action);
   add_slot(app, action);

@@ -14,6 +14,7 @@ namespace pgcourier::cdc::daemon {
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_slot(CLI::App& app, Action& action);

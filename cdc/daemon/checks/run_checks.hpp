@@ -1,0 +1,23 @@
+// All checks in the order in which `run` would come across what they find.
+#pragma once
+
+#include "cdc/daemon/checks/finding.hpp"
+#include "cdc/daemon/session_start.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+// `pgcourier check`. Changes nothing, here or on the servers. Never throws but std::bad_alloc: what
+// fails is a finding.
+asio::awaitable<void> run_checks(const SessionContext& context, Findings& findings);
+
+// What must hold before a slot is made, because an orphan slot fills the primary's disk
+// (delivery.md 9): server, publication, folders, brokers. Logs the warnings; throws StopError for
+// the first error, or SinkError{unavailable} where time may heal it.
+asio::awaitable<void> require_startable(const SessionContext& context, SqlSession& sql,
+                                        const std::string& database, bool bookmark_exists);
+
+// Logs what the publication's tables will not give, a missing replica identity first of all.
+asio::awaitable<void> warn_of_tables(const SessionContext& context, SqlSession& sql,
+                                     const std::string& database, bool bookmark_exists);
+
+}  // namespace pgcourier::cdc::daemon
