@@ -227,13 +227,14 @@ class Disk:
 def cut(journal, root, into, seed, at=None):
     """Fills `into` (emptied before) with what a power cut after `at` records may leave of `root`.
 
-    at=None: after the last one. Gives the marks made until then. `into` may be `root` itself: then
+    at=None: after the last one; what was there before the first is there in any case. Gives the marks made until then. `into` may be `root` itself: then
     remove the journal and start the program again.
     """
     rng = random.Random(seed)
     disk = Disk(root)
-    for record in read_journal(journal)[:at]:
-        disk.apply(record)
+    for number, record in enumerate(read_journal(journal)):
+        if at is None or number < at or record["op"].startswith("base"):
+            disk.apply(record)
     if os.path.isdir(into):
         for name in os.listdir(into):
             path = os.path.join(into, name)

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -53,7 +54,7 @@ class PowerCut(unittest.TestCase):
             marks = power_cut.cut(self.journal, self.root, self.base.name + "/after", seed)
             self.assertEqual(marks, ["safe"])
             path = self.base.name + "/after/name"
-            lost += not os.path.exists(path) or open(path, "rb").read() != b"x" * 20000
+            lost += not os.path.exists(path) or pathlib.Path(path).read_bytes() != b"x" * 20000
         return lost
 
     def test_loses_nothing_of_a_careful_program(self):
@@ -76,7 +77,7 @@ for _ in range(10): os.write(fd, b"b" * 4000)
         holes = 0
         for seed in range(200):
             power_cut.cut(self.journal, self.root, self.base.name + "/after", seed)
-            content = open(self.base.name + "/after/f", "rb").read()
+            content = pathlib.Path(self.base.name + "/after/f").read_bytes()
             self.assertEqual(content[:6000], b"a" * 6000)
             rest = content[6000:]
             holes += b"\0b" in rest
@@ -91,7 +92,7 @@ for _ in range(10): os.write(fd, b"b" * 4000)
         kept = set()
         for seed in range(50):
             power_cut.cut(self.journal, self.root, self.base.name + "/after", seed)
-            self.assertEqual(open(self.base.name + "/after/before").read(), "old")
+            self.assertEqual(pathlib.Path(self.base.name + "/after/before").read_text(), "old")
             kept.add(len(os.listdir(self.base.name + "/after")))
         self.assertEqual(kept, {1, 2, 3})
 
@@ -120,7 +121,7 @@ d = os.open(sys.argv[1], os.O_RDONLY); os.fsync(d)
 """, self.root, POWER_CUT_EIO_FSYNC="1")
         self.assertEqual(done.stdout.split(), [str(errno.EIO)], done.stderr)
         power_cut.cut(self.journal, self.root, self.base.name + "/after", 1)
-        self.assertEqual(open(self.base.name + "/after/f", "rb").read().strip(b"\0"), b"")
+        self.assertEqual(pathlib.Path(self.base.name + "/after/f").read_bytes().strip(b"\0"), b"")
 
 
 if __name__ == "__main__":
