@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cctype>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -225,14 +227,14 @@ RC_GTEST_PROP(Arrays, ComeBack, ()) {
   const auto values = *rc::gen::container<std::vector<Value>>(value_or_null());
   nlohmann::json expected = nlohmann::json::array();
   for (const Value& value : values) expected.push_back(json_value(value));
-  RC_ASSERT(nlohmann::json::parse(json_of(text_array_oid, array_out(values))) == expected);
+  RC_ASSERT((nlohmann::json::parse(json_of(text_array_oid, array_out(values))) == expected));
 }
 
 RC_GTEST_PROP(Hstore, ComesBack, ()) {
   const auto values = *rc::gen::container<std::map<std::string, Value>>(piece(), value_or_null());
   nlohmann::json expected = nlohmann::json::object();
   for (const auto& [key, value] : values) expected[key] = json_value(value);
-  RC_ASSERT(nlohmann::json::parse(json_of(hstore, hstore_out(values))) == expected);
+  RC_ASSERT((nlohmann::json::parse(json_of(hstore, hstore_out(values))) == expected));
 }
 
 RC_GTEST_PROP(Composites, ComeBackThroughArraysOfComposites, ()) {
@@ -250,7 +252,7 @@ RC_GTEST_PROP(Composites, ComeBackThroughArraysOfComposites, ()) {
         {{"a", json_value(row[0])}, {"b", json_value(row[1])}, {"c", json_value(row[2])}});
   }
   const std::string json = json_of(outer_type, record_out({Value(), array_out(texts)}));
-  RC_ASSERT(nlohmann::json::parse(json) == nlohmann::json({{"n", nullptr}, {"rows", expected}}));
+  RC_ASSERT((nlohmann::json::parse(json) == nlohmann::json({{"n", nullptr}, {"rows", expected}})));
 }
 
 RC_GTEST_PROP(NestedValues, AreJsonOrAnErrorWhateverTheTextIs, ()) {

@@ -57,6 +57,17 @@ std::string plain_json_string(std::string_view text) {
   return out + "\"";
 }
 
+// `text` without what isn't UTF-8.
+std::string valid_part(std::string_view text) {
+  std::string valid;
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    valid += text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return valid;
+}
+
 // Mostly plain text, with what needs care strewn in, so that it meets every place in a word.
 rc::Gen<std::string> tricky_text() {
   const auto piece = rc::gen::weightedOneOf<std::string>({
@@ -117,8 +128,7 @@ RC_GTEST_PROP(JsonString, IsWhatThePlainEscaperWrites, ()) {
 }
 
 RC_GTEST_PROP(JsonString, GivesUtf8BackWhenParsed, ()) {
-  const std::string text = *tricky_text();
-  RC_PRE(is_utf8(text));
+  const std::string text = valid_part(*tricky_text());
   RC_ASSERT(nlohmann::json::parse(json_string(text)).get<std::string>() == text);
 }
 
@@ -136,11 +146,11 @@ RC_GTEST_PROP(EmbeddedJson, MeansTheSame, ()) {
   const auto texts = *rc::gen::container<std::vector<std::string>>(tricky_text());
   nlohmann::json document = nlohmann::json::array();
   for (const std::string& text : texts) {
-    if (is_utf8(text)) document.push_back({{"k", text}, {"n", text.size()}});
+    document.push_back({{"k", valid_part(text)}, {"n", text.size()}});
   }
   const std::string out = embedded(document.dump(2));
   RC_ASSERT(out.find('\n') == std::string::npos);
-  RC_ASSERT(nlohmann::json::parse(out) == document);
+  RC_ASSERT((nlohmann::json::parse(out) == document));
 }
 
 TEST(JsonNumber, IsTakenByTheGrammar) {

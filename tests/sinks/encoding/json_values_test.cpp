@@ -1,10 +1,11 @@
 #include "sinks/encoding/json_values.hpp"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <charconv>
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cdc/encoding_error.hpp"
@@ -97,7 +98,7 @@ RC_GTEST_PROP(JsonValues, AreJsonWhateverTheTextIs, (const std::string& text)) {
 }
 
 RC_GTEST_PROP(JsonValues, IntegersComeBack, (std::int64_t number)) {
-  RC_ASSERT(nlohmann::json::parse(json_of(tests::int8_oid, std::to_string(number))) == number);
+  RC_ASSERT((nlohmann::json::parse(json_of(tests::int8_oid, std::to_string(number))) == number));
 }
 
 RC_GTEST_PROP(JsonValues, FloatsComeBack, (std::uint64_t bits)) {

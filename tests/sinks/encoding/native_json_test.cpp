@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "cdc/encoding_error.hpp"
 #include "sinks/encoding/make_encoder.hpp"
 #include "tests/sinks/encoding/samples.hpp"

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -63,7 +64,10 @@ TEST(ServerTypes, AreAllBuiltInButRowTypesAndPseudoTypes) {
   std::size_t count = 0;
   std::uint32_t oid = 0;
   std::uint32_t element = 0;
-  std::string name, kind, delimiter, is_array;
+  std::string name;
+  std::string kind;
+  std::string delimiter;
+  std::string is_array;
   while (file >> oid >> name >> kind >> element >> delimiter >> is_array) {
     const cdc::ColumnType* type = cdc::built_in_type(oid);
     const bool of_rows = is_array == "t" && cdc::built_in_type(element) == nullptr;
