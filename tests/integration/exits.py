@@ -108,12 +108,13 @@ def case_78_directory_locked_by_another_slot():
     """Rule 7: two pipelines of one name and different slots must not share a folder."""
     with courier() as pipeline:
         first = pipeline.run_streaming()
+        server().sql("SELECT pg_create_logical_replication_slot('yet_another', 'pgoutput')")
         pipeline.set("source.slot", "yet_another")
         pipeline.set("state_dir", str(pipeline.folder / "state2"))
         (pipeline.folder / "state2").mkdir()
         refused(pipeline, 78)
         require(first.running(), "the first one ended")
-        first.terminate()
+        first.terminate()  # the pipeline takes yet_another with it
 
 
 # -- 77: not permitted -----------------------------------------------------------------------------------------------

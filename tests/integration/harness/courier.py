@@ -19,6 +19,11 @@ from .waiting import TestFailure, free_port, lsn, require, wait_for
 BINARY = os.environ.get("PGCOURIER_BIN", str(ROOT / "build" / "release" / "pgcourier"))
 
 
+def surroundings():
+    """The environment without the tests' own PGCOURIER_ variables, which pgcourier would take for settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PGCOURIER_")}
+
+
 class Process:
     """A running `pgcourier …`; its log lines are collected as they come."""
 
@@ -27,7 +32,7 @@ class Process:
         self.started = time.monotonic()
         self.popen = subprocess.Popen([*prefix, BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL,
                                       stdout=stdout if stdout is not None else subprocess.DEVNULL,
-                                      stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})))
+                                      stderr=subprocess.PIPE, env=dict(surroundings(), **(env or {})))
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 

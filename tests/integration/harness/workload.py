@@ -12,7 +12,7 @@ KEYS = 60  # a table: few, so that the same key changes often and in several con
 
 
 class Writer(threading.Thread):
-    def __init__(self, server, seed, rate, large):
+    def __init__(self, server, seed, rate, large, bulk):
         super().__init__(daemon=True)
         self.server = server
         self.seed = seed
@@ -20,6 +20,7 @@ class Writer(threading.Thread):
         self.messages = 0
         self.rate = rate
         self.large = large
+        self.bulk = bulk
         self.stopping = threading.Event()
         self.paused = threading.Event()
         self.resting = threading.Event()
@@ -70,9 +71,9 @@ class Writer(threading.Thread):
             parts.append(self.truncate())
         elif kind < 0.03 and self.large:
             parts += self.large_rows()
-        elif kind < 0.06:
+        elif kind < 0.03 + self.bulk:
             parts += self.many_rows()
-        elif kind < 0.09:
+        elif kind < 0.06 + self.bulk:
             self.messages += 1  # a free message is told from others by its content
             parts.append(f"SELECT emit(false, '{self.seed} {self.messages} ' || {self.text()})")
             parts += self.changes(1)
@@ -175,11 +176,12 @@ class Writer(threading.Thread):
 
 
 class Workload:
-    """`with Workload(server, seed) as load:` writes until the end of the block."""
+    """`with Workload(server, seed) as load:` writes until the end of the block. rate: transactions a second and
+    writer, 0 for as many as it can; large: rows of 1 MB too; bulk: the share of transactions with many rows."""
 
-    def __init__(self, server, seed=1, writers=4, rate=40, large=True):
+    def __init__(self, server, seed=1, writers=4, rate=40, large=True, bulk=0.03):
         self.server = server
-        self.writers = [Writer(server, seed * 1000 + number, rate, large) for number in range(writers)]
+        self.writers = [Writer(server, seed * 1000 + number, rate, large, bulk) for number in range(writers)]
 
     @property
     def committed(self):
