@@ -4,8 +4,11 @@
 #include <algorithm>
 
 #include "cdc/daemon/blocking.hpp"
+#include "cdc/daemon/checks/publication_checks.hpp"
+#include "cdc/daemon/checks/slot_checks.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/publication.hpp"
+#include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "config/connection_string.hpp"
 #include "protocol/replication_commands.hpp"
@@ -22,19 +25,6 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::string_view object_in_use = "55006";
-
-StreamIdentity identity_of(const replication::QueryResult& identify_system,
-                           const std::string& slot) {
-  if (identify_system.rows.size() != 1 || identify_system.rows[0].size() < 4) {
-    throw protocol::ProtocolError("IDENTIFY_SYSTEM", "the answer is not one row of four columns");
-  }
-  const auto& row = identify_system.rows[0];
-  const auto timeline = std::strtoul(row[1].value_or("").c_str(), nullptr, 10);
-  if (!row[0] || row[0]->empty() || timeline == 0 || !row[3]) {
-    throw protocol::ProtocolError("IDENTIFY_SYSTEM", "a column is empty");
-  }
-  return {*row[0], static_cast<std::uint32_t>(timeline), *row[3], slot};
-}
 
 }  // namespace
 
@@ -71,22 +61,9 @@ asio::awaitable<void> SessionStart::connect() {
 
 // Read anew before each attempt at the slot: a warm standby may wait here across a promotion.
 asio::awaitable<void> SessionStart::identify() {
-  const auto answer = co_await started_.stream->query(protocol::identify_system());
   auto& server = started_.server;
-  server.identity = identity_of(answer, context_.settings.source.slot);
-  const auto flushed = protocol::parse_lsn(answer.rows[0][2].value_or(""));
-  if (!flushed) throw protocol::ProtocolError("IDENTIFY_SYSTEM", "xlogpos is not an LSN");
-  server.flushed = *flushed;
-  server.history.clear();
-  // Timeline 1 has no history file. Impossible once the stream is in copy-both mode.
-  if (server.identity.timeline > 1) {
-    const auto file =
-        co_await started_.stream->query(protocol::timeline_history(server.identity.timeline));
-    if (file.rows.size() != 1 || file.rows[0].size() < 2 || !file.rows[0][1]) {
-      throw protocol::ProtocolError("TIMELINE_HISTORY", "the answer is not one row of two columns");
-    }
-    server.history = protocol::read_timeline_history(*file.rows[0][1]);
-  }
+  // Impossible once the stream is in copy-both mode.
+  co_await identify_server(*started_.stream, context_.settings.source.slot, server);
   if (context_.options.until_now && !started_.until) started_.until = server.flushed;
   auto& source = context_.status.source();
   source.system_identifier = server.identity.system_identifier;
@@ -132,28 +109,9 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
     const auto sql = co_await started_.sql->lease();
     slot = co_await replication::find_slot(*sql, settings.slot);
   }
-  if (slot && (slot->slot_type != "logical" || slot->plugin != "pgoutput" ||
-               slot->database != started_.server.identity.database || slot->temporary)) {
-    throw StopError(exit_settings,
-                    "the replication slot " + settings.slot + " is not for us: it is " +
-                        (slot->temporary ? "temporary, " : "") + slot->slot_type + ", plugin '" +
-                        slot->plugin + "', database '" + slot->database +
-                        "'; a logical one with pgoutput in database '" +
-                        started_.server.identity.database + "' is needed: change source.slot");
-  }
-  if (slot && slot->two_phase) {
-    throw StopError(exit_settings, "the replication slot " + settings.slot +
-                                       " was made with two_phase, which source.two_phase: false"
-                                       " does not match: change source.slot");
-  }
-  auto state = slot ? SlotState::present : SlotState::missing;
-  std::string reason;
-  if (slot && (slot->wal_status == "lost" || !slot->invalidation_reason.empty())) {
-    state = SlotState::invalidated;
-    reason = slot->invalidation_reason.empty() ? "wal_status lost" : slot->invalidation_reason;
-  }
-  const auto decision = decide_slot(settings.slot, state, reason, settings.create_slot, memories(),
-                                    context_.options.acceptance);
+  const auto view = view_slot(slot, settings, started_.server.identity.database);
+  const auto decision = decide_slot(settings.slot, view.state, view.reason, settings.create_slot,
+                                    memories(), context_.options.acceptance);
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     throw StopError(refusal->exit_code, refusal->what);
   }
@@ -161,7 +119,7 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
   gap_accepted_ = use.gap_accepted;
   co_await require_publication();
   if (use.create) {
-    if (state == SlotState::invalidated) {
+    if (view.state == SlotState::invalidated) {
       co_await started_.stream->query(protocol::drop_replication_slot(settings.slot, false));
     }
     co_await create_slot();
@@ -177,11 +135,7 @@ asio::awaitable<void> SessionStart::require_publication() {
     co_await create_publication(*sql, settings);
     co_return;
   }
-  throw StopError(started_.bookmark_exists ? exit_slot : exit_settings,
-                  "the publication " + settings.publication + " does not exist in database " +
-                      started_.server.identity.database + ": CREATE PUBLICATION " +
-                      protocol::quote_identifier(settings.publication) +
-                      " FOR ALL TABLES (or for some), or set source.create_publication: true");
+  throw missing_publication(settings, started_.server.identity.database, started_.bookmark_exists);
 }
 
 // Last of all that can fail: an orphan slot fills the primary's disk (delivery.md 9).
@@ -243,9 +197,7 @@ asio::awaitable<void> SessionStart::wait_for_slot() {
     throw StopError(exit_slot_in_use, "the replication slot " + settings.source.slot +
                                           " is in use by " + who + ", and --no-wait was given");
   }
-  const bool stranger = holder && holder->backend_type == "walsender" &&
-                        !holder->application_name.empty() &&
-                        holder->application_name != settings.name;
+  const bool stranger = holder && is_stranger(*holder, settings.name);
   const auto now = Clock::now();
   if (!stranger) stranger_since_ = {};
   if (stranger && stranger_since_ == Clock::time_point{}) stranger_since_ = now;

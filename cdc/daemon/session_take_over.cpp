@@ -5,6 +5,7 @@
 #include "cdc/daemon/blocking.hpp"
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
+#include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/session_start.hpp"
 #include "cdc/daemon/status_message.hpp"
 #include "cdc/daemon/stop_error.hpp"
@@ -85,13 +86,7 @@ asio::awaitable<void> SessionStart::read_server_position() {
   }
   auto& server = started_.server;
   server.confirmed_flush = *slot->confirmed_flush_lsn;
-  const auto position = co_await (*sql).query(
-      "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
-      " ELSE pg_current_wal_flush_lsn() END");
-  server.standby = position.rows.at(0).at(0) == "t";
-  const auto flushed = protocol::parse_lsn(position.rows[0].at(1).value_or(""));
-  if (!flushed) throw protocol::ProtocolError("pg_current_wal_flush_lsn", "not an LSN");
-  server.flushed = *flushed;
+  co_await daemon::read_server_position(*sql, server);
 }
 
 asio::awaitable<void> SessionStart::check_positions() {
