@@ -43,6 +43,8 @@ constexpr auto consumer_guarantees = std::to_array<Property>({
     {"enable.partition.eof", "true"},
     {"enable.auto.commit", "false"},
     {"auto.offset.reset", "error"},
+    // The end of the topic is known when a fetch comes back empty.
+    {"fetch.wait.max.ms", "10"},
     {"allow.auto.create.topics", "false"},
 });
 

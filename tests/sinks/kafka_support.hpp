@@ -126,6 +126,7 @@ inline std::vector<ReadRecord> read_topic(const std::string& brokers, const std:
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), nullptr, 0);
   rd_kafka_conf_set(conf, "enable.partition.eof", "true", nullptr, 0);
+  rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", nullptr, 0);
   rd_kafka_conf_set(conf, "log_level", "0", nullptr, 0);
   const sinks::ClientHandle consumer(rd_kafka_new(RD_KAFKA_CONSUMER, conf, nullptr, 0));
   const sinks::TopicHandle handle(rd_kafka_topic_new(consumer.get(), topic.c_str(), nullptr));
