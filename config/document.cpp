@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "config/settings.hpp"
 
@@ -109,7 +110,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (parent.node.kind == Node::Kind::list) {
       parent.node.items.push_back(std::move(node));
     } else if (parent.key) {
-      parent.node.entries.emplace_back(std::move(*parent.key), std::move(node));
+      parent.node.entries.push_back({std::move(*parent.key), std::move(node)});
       parent.key.reset();
     } else {
       parent.key = key_of(mark, node, parent.node);
@@ -168,8 +169,8 @@ void emit(YAML::Emitter& out, const Node& node) {
 
 const Node* Node::find(std::string_view name) const {
   const auto found = std::find_if(entries.begin(), entries.end(),
-                                  [&](const auto& entry) { return entry.first.name == name; });
-  return found == entries.end() ? nullptr : &found->second;
+                                  [&](const auto& entry) { return entry.key.name == name; });
+  return found == entries.end() ? nullptr : &found->value;
 }
 
 Node* Node::find(std::string_view name) {

@@ -5,12 +5,11 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace pgcourier::config {
 
-struct Node;
+struct Entry;
 
 struct Key {
   std::string name;
@@ -26,10 +25,15 @@ struct Node {
   std::string origin;       // "shop.yaml:3:5", "--set source.slot" or "PGCOURIER_SOURCE__SLOT"
   bool from_file = false;   // a ${file:…} was replaced: taken for a secret
   std::vector<Node> items;  // list
-  std::vector<std::pair<Key, Node>> entries;  // map, in the order written
+  std::vector<Entry> entries;  // map, in the order written
 
   const Node* find(std::string_view name) const;
   Node* find(std::string_view name);
+};
+
+struct Entry {
+  Key key;
+  Node value;
 };
 
 // Throws SettingsError with `name`:line:column for what is not YAML, a duplicate key or more than

@@ -23,7 +23,7 @@ Node filled_sinks(const Node& sinks) {
   for (const Node& item : sinks.items) {
     const auto& [key, settings] = item.entries.front();
     Node sink = make(Node::Kind::map, item);
-    sink.entries.emplace_back(key, filled_section(settings, "sinks.*." + key.name));
+    sink.entries.push_back({key, filled_section(settings, "sinks.*." + key.name)});
     filled.items.push_back(std::move(sink));
   }
   return filled;
@@ -67,8 +67,8 @@ Node filled_section(const Node& section, std::string_view table_path) {
     const Node* given = section.find(name_of(*setting));
     Node value = filled(given == nullptr ? absent : *given, *setting);
     if (value.kind == Node::Kind::null) continue;
-    result.entries.emplace_back(Key{std::string(name_of(*setting)), value.origin},
-                                std::move(value));
+    const Key key = {std::string(name_of(*setting)), value.origin};
+    result.entries.push_back({key, std::move(value)});
   }
   return result;
 }

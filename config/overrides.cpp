@@ -125,8 +125,8 @@ Node& descend(Node& node, const std::string& step, bool in_list, const std::stri
         fmt::format("{}: expected a {} of settings", node.origin, in_list ? "list" : "map"));
   }
   if (Node* child = node.find(step)) return *child;
-  node.entries.emplace_back(Key{step, origin}, Node());
-  return node.entries.back().second;
+  node.entries.push_back({Key{step, origin}, Node()});
+  return node.entries.back().value;
 }
 
 void put(Node& root, const Place& place, Node value, const std::string& origin) {

@@ -22,7 +22,7 @@ TEST(Document, KnowsWhereEachValueStands) {
   ASSERT_EQ(list->items.size(), 2u);
   EXPECT_EQ(list->items[1].text, "y");
   EXPECT_EQ(list->items[1].origin, "f.yaml:2:10");
-  EXPECT_EQ(root.find("a")->entries[0].first.origin, "f.yaml:2:3");
+  EXPECT_EQ(root.find("a")->entries[0].key.origin, "f.yaml:2:3");
 }
 
 TEST(Document, RefusesADuplicateKeyWithBothPlaces) {
@@ -54,7 +54,7 @@ TEST(Document, BoundsWhatAliasesCanRepeat) {
 
 TEST(Document, TakesAnUnquotedNullKeyForTheWordNull) {
   const Node root = parse_document("null: {}\n", "f.yaml");
-  EXPECT_EQ(root.entries[0].first.name, "null");
+  EXPECT_EQ(root.entries[0].key.name, "null");
 }
 
 TEST(Document, EmptyIsNull) {
