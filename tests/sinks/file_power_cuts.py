@@ -6,11 +6,14 @@ file_power_cuts.py PROGRAM SHIM [--rounds N] [--seed N]
 """
 
 import argparse
+import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support", "power_cut"))
 import power_cut  # noqa: E402
@@ -30,7 +33,6 @@ def lines_of(number):
 
 
 def read_lines(folder):
-    import json
     lines = []
     for name in sorted(os.listdir(folder)):
         if ".jsonl" not in name:
@@ -70,12 +72,53 @@ def one_life(program, shim, rng, base):
             raise SystemExit(f"told {lsn(told)}, recovered {lsn(position)} (record {at}, cut {seed})")
         torn += any(n not in os.listdir(folder) or os.path.getsize(os.path.join(folder, n)) != size
                     for n, size in sizes.items() if n.endswith(".open"))
-        wanted = [line for number in range(1, position // 0x100 + 1) for line in lines_of(number)]
-        found = read_lines(folder)
-        if found != wanted:
-            raise SystemExit(f"{len(found)} lines, wanted {len(wanted)} (record {at}, cut {seed})")
+        check_files(folder, position, f"record {at}, cut {seed}")
         told = max(told, position)
     return torn
+
+
+def check_files(folder, position, what):
+    wanted = [line for number in range(1, position // 0x100 + 1) for line in lines_of(number)]
+    found = read_lines(folder)
+    if found != wanted:
+        raise SystemExit(f"{what}: {len(found)} lines, wanted {len(wanted)}")
+
+
+def full_disk(program, shim, base):
+    """Waits for room, in the middle of a line, and loses nothing."""
+    folder, room = os.path.join(base, "full"), os.path.join(base, "room")
+    os.mkdir(folder)
+    giver = threading.Timer(2.0, lambda: open(room, "w").close())
+    giver.start()
+    begin = time.monotonic()
+    run(program, folder, 60, 1, LD_PRELOAD=shim, POWER_CUT_ROOT=folder, POWER_CUT_ENOSPC_AFTER="150001",
+        POWER_CUT_ENOSPC_UNTIL=room)
+    giver.join()
+    if time.monotonic() - begin < 1.5:
+        raise SystemExit("a full disk: the sink did not wait")
+    position = run(program, folder, 0, 1)
+    if position < 60 * 0x100:
+        raise SystemExit(f"a full disk: recovered {lsn(position)} only")
+    check_files(folder, position, "a full disk")
+
+
+def failed_syncs(program, shim, base, rng):
+    """Ends, and the disk's state then, without the pages of the failed sync, holds all it had told."""
+    for number in range(1, 25):
+        folder, journal = os.path.join(base, f"sync{number}"), os.path.join(base, "journal")
+        os.mkdir(folder)
+        try:
+            run(program, folder, 40, number, LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
+                POWER_CUT_JOURNAL=journal, POWER_CUT_EIO_FSYNC=str(number))
+            raise RuntimeError(f"failed sync {number}: nobody noticed")
+        except SystemExit:
+            pass
+        marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
+        os.remove(journal)
+        position = run(program, folder, 0, 1)
+        if position < max([1] + [int(text) for text in marks]):
+            raise SystemExit(f"failed sync {number}: recovered {lsn(position)}, told {lsn(int(marks[-1]))}")
+        check_files(folder, position, f"failed sync {number}")
 
 
 def main():
@@ -87,10 +130,15 @@ def main():
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     rng = random.Random(arguments.seed)
+    shim = os.path.abspath(arguments.shim)
+    with tempfile.TemporaryDirectory(prefix="pgcourier-power-cut-") as base:
+        full_disk(arguments.program, shim, base)
+        failed_syncs(arguments.program, shim, base, rng)
+    print("a full disk was waited for; failed syncs lost nothing that was told")
     torn = 0
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory(prefix="pgcourier-power-cut-") as base:
-            torn += one_life(arguments.program, os.path.abspath(arguments.shim), rng, base)
+            torn += one_life(arguments.program, shim, rng, base)
     print(f"{4 * arguments.rounds} power cuts, {torn} with a torn file, nothing lost, nothing twice")
     if torn == 0:
         raise SystemExit("no cut tore a file: this showed nothing")
