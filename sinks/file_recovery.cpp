@@ -118,7 +118,8 @@ std::optional<cdc::Bookmark> peek(const FileNames& names) {
   const auto from_file = *bookmark;
   for (const auto& file : files) {
     // One that is gone was finished since, by the process whose turn it is.
-    if (file.open && file_exists(file.path)) cover(*bookmark, read_checked(file, from_file).end_lsn);
+    if (file.open && file_exists(file.path))
+      cover(*bookmark, read_checked(file, from_file).end_lsn);
   }
   return bookmark;
 }
