@@ -24,7 +24,10 @@ class ReadPolicy {
     // So many reads within one window of `sleep` are a busy stream …
     int busy_reads = 8;
     // … until a sleep brings less than this: hardly anybody was spared a wake-up.
-    std::size_t quiet_bytes = 4 * 1024;
+    std::size_t quiet_bytes = 1024;
+    // A pause of the server's no longer than this is not the end of a busy stream: other work may
+    // have kept it from its processor.
+    std::chrono::microseconds memory{20'000};
   };
 
   ReadPolicy() = default;
@@ -42,7 +45,9 @@ class ReadPolicy {
  private:
   Limits limits_;
   bool busy_ = false;
-  int reads_ = 0;  // in the window that began at window_start_
+  bool productive_ = false;        // a sleep of this busy time brought much
+  Clock::time_point busy_before_;  // until when it was busy, and productive
+  int reads_ = 0;                  // in the window that began at window_start_
   Clock::time_point window_start_;
   Clock::time_point last_read_;
   std::size_t last_bytes_ = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "protocol/replication_commands.hpp"
 #include "protocol/replication_messages.hpp"
@@ -29,13 +30,13 @@ double cpu_seconds() {
 }
 
 asio::awaitable<void> drain(Connection& connection, const config::ConnectionTarget& target,
-                            const std::string& slot, const std::string& publication) {
+                            std::string slot, std::string publication) {
   co_await connection.open(target, Purpose::replication, session_settings());
   const QueryResult system = co_await connection.query(protocol::identify_system());
   const auto end = protocol::parse_lsn(system.rows.at(0).at(2).value());
   protocol::StartLogicalReplication options;
-  options.slot = slot;
-  options.publications = {publication};
+  options.slot = std::move(slot);
+  options.publications = {std::move(publication)};
   co_await connection.start_copy_both(protocol::start_replication(options));
 
   const auto started = Clock::now();

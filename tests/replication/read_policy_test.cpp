@@ -63,6 +63,34 @@ TEST(ReadPolicy, WaitsOnTheSocketAgainWhenASleepBroughtNothing) {
   EXPECT_EQ(policy.pause(start + 1ms), 0us);
 }
 
+TEST(ReadPolicy, SleepsAgainAtOnceAfterAShortPauseOfABusyStream) {
+  ReadPolicy policy = busy_policy();
+  policy.after_read(plenty / 8, start + 1ms);
+  policy.after_read(0, start + 2ms);
+  EXPECT_EQ(policy.pause(start + 2ms), 0us);
+  policy.after_read(one_change, start + 10ms);
+  EXPECT_EQ(policy.pause(start + 10ms), 1ms);
+}
+
+TEST(ReadPolicy, ForgetsABusyStreamAfterALongPause) {
+  ReadPolicy policy = busy_policy();
+  policy.after_read(plenty / 8, start + 1ms);
+  policy.after_read(0, start + 2ms);
+  policy.after_read(one_change, start + 30ms);
+  EXPECT_EQ(policy.pause(start + 30ms), 0us);
+}
+
+TEST(ReadPolicy, SettlesOnTheSocketWhenABusyStreamBecomesATrickle) {
+  ReadPolicy policy = busy_policy();
+  policy.after_read(plenty / 8, start + 1ms);
+  int sleeps = 0;
+  for (int i = 2; i < 200; ++i) {
+    policy.after_read(one_change, start + i * 1ms);
+    if (policy.pause(start + i * 1ms) > 0us) ++sleeps;
+  }
+  EXPECT_LE(sleeps, 10);
+}
+
 TEST(ReadPolicy, NeverSleepsLongerThanItsLimit) {
   ReadPolicy policy({.sleep = 300us});
   for (int i = 0; i < 100; ++i) {
