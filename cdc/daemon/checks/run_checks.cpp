@@ -190,15 +190,17 @@ asio::awaitable<void> run_checks(const SessionContext& context, Findings& findin
   co_await checks.run();
 }
 
-asio::awaitable<void> require_startable(const SessionContext& context, SqlSession& session,
-                                        const std::string& database, bool bookmark_exists) {
+asio::awaitable<void> require_startable(const SessionContext& context, StartedSession& started,
+                                        bool slot_is_missing) {
   Findings findings;
   TableNames tables;
   {
-    const auto sql = co_await session.lease();
-    co_await check_server(*sql, context.settings, true, bookmark_exists, findings);
-    tables = co_await check_publication(*sql, context.settings.source, database, bookmark_exists,
-                                        findings);
+    const auto sql = co_await started.sql->lease();
+    co_await check_server(*sql, context.settings, slot_is_missing, started.bookmark_exists,
+                          findings);
+    tables =
+        co_await check_publication(*sql, context.settings.source, started.server.identity.database,
+                                   started.bookmark_exists, findings);
   }
   co_await check_sinks_on_worker(context, tables, findings);
   log_warnings(findings);
@@ -209,12 +211,12 @@ asio::awaitable<void> require_startable(const SessionContext& context, SqlSessio
   throw StopError(error->exit_code, what);
 }
 
-asio::awaitable<void> warn_of_tables(const SessionContext& context, SqlSession& session,
-                                     const std::string& database, bool bookmark_exists) {
+asio::awaitable<void> warn_of_tables(const SessionContext& context, StartedSession& started) {
   Findings findings;
   {
-    const auto sql = co_await session.lease();
-    co_await check_publication(*sql, context.settings.source, database, bookmark_exists, findings);
+    const auto sql = co_await started.sql->lease();
+    co_await check_publication(*sql, context.settings.source, started.server.identity.database,
+                               started.bookmark_exists, findings);
   }
   log_warnings(findings);
 }

@@ -12,12 +12,13 @@ asio::awaitable<void> run_checks(const SessionContext& context, Findings& findin
 
 // What must hold before a slot is made, because an orphan slot fills the primary's disk
 // (delivery.md 9): server, publication, folders, brokers. Logs the warnings; throws StopError for
-// the first error, or SinkError{unavailable} where time may heal it.
-asio::awaitable<void> require_startable(const SessionContext& context, SqlSession& sql,
-                                        const std::string& database, bool bookmark_exists);
+// the first error, or SinkError{unavailable} where time may heal it. REQUIRES: the server is
+// identified and the bookmarks were looked at. `slot_is_missing`: false if an invalidated one will
+// make room.
+asio::awaitable<void> require_startable(const SessionContext& context, StartedSession& started,
+                                        bool slot_is_missing);
 
-// Logs what the publication's tables will not give, a missing replica identity first of all.
-asio::awaitable<void> warn_of_tables(const SessionContext& context, SqlSession& sql,
-                                     const std::string& database, bool bookmark_exists);
+// Logs what the publication will not give, a missing replica identity first of all.
+asio::awaitable<void> warn_of_tables(const SessionContext& context, StartedSession& started);
 
 }  // namespace pgcourier::cdc::daemon
