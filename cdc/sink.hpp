@@ -74,9 +74,10 @@ struct SinkTotals {
 // Takes events in commit order and reports each one once it is durable. One object lives for one
 // replication session: after any failure, ours or the server's, a new one is made (delivery.md 4).
 //
-// Threads: the functions marked BLOCKING run on a worker thread, one at a time; while one runs the
-// io thread calls nothing but ready_fd() and collect(). All others run on the io thread and never
-// block; a sink that must wait has a thread of its own. Any function may throw SinkError.
+// Threads: the functions marked BLOCKING run on a worker thread, one at a time; meanwhile the io thread
+// calls nothing, but for prepare(): there it may call everything but write() and commit(). All others
+// run on the io thread and never block; a sink that must wait has a thread of its own. Any function may
+// throw SinkError.
 //
 // A sink never drops an event: it delivers, or throws.
 class Sink {

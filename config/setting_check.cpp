@@ -267,7 +267,8 @@ std::string unknown_setting(std::string_view what, std::string_view section,
   } else {
     // Right word, wrong place.
     for (const Setting& setting : setting_table()) {
-      if (meant.empty() && name_of(setting) == name) meant = setting.path;
+      const bool same = setting.type != SettingType::sink && name_of(setting) == name;
+      if (meant.empty() && same) meant = setting.path;
     }
   }
   return fmt::format("unknown {} {}{}", what, path,

@@ -24,7 +24,10 @@ asio::awaitable<std::invoke_result_t<Call>> invoke(Call call) {
 template <typename Call>
   requires std::is_trivially_destructible_v<Call>
 asio::awaitable<std::invoke_result_t<Call>> on_worker(asio::thread_pool& workers, Call call) {
-  return asio::co_spawn(workers, detail::invoke(std::move(call)), asio::use_awaitable);
+  // Without a slot: a cancellation would reach the coroutine on the other thread, unguarded.
+  return asio::co_spawn(
+      workers, detail::invoke(std::move(call)),
+      asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
 }  // namespace pgcourier::cdc::daemon

@@ -23,8 +23,8 @@ void expect_all(const std::vector<Case>& cases) {
 TEST(RefusedSettings, UnknownAndDuplicateKeys) {
   expect_all({
       {"name: shop\nsorce: {}\n", "shop.yaml:2:1: unknown key sorce (did you mean source?)"},
-      {"source:\n  slto: x\n",
-       "shop.yaml:2:3: unknown key source.slto (did you mean source.slot?)"},
+      {"name: shop\nsource:\n  slto: x\n",
+       "shop.yaml:3:3: unknown key source.slto (did you mean source.slot?)"},
       {"slot: x\n", "shop.yaml:1:1: unknown key slot (did you mean source.slot?)"},
       {"zzzzzz: x\n", "shop.yaml:1:1: unknown key zzzzzz"},
       {head + "sinks:\n  - files: {directory: /d, rotate: {sise: 1MiB}}\n",

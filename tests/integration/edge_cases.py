@@ -162,6 +162,17 @@ def case_37_messages():
         equal(len(case.events()), len(events))
 
 
+def case_37_message_that_ends_where_the_run_does():
+    """Its LSN is its end: until that LSN it is delivered, and it does not come again."""
+    with Delivery(T, "FOR TABLE t") as case:
+        position = case.sql("SELECT pg_logical_emit_message(false, 'p', 'last')::text")[0][0]
+        case.sql("INSERT INTO t VALUES (1)")
+        for count in (1, 1):
+            case.courier.run("--until-lsn", position).wait_exit(0)
+            equal(len(case.courier.events()), count)
+        equal([event["op"] for event in case.events()], ["message", "insert"])
+
+
 def case_38_origin():
     with Delivery(T, "FOR TABLE t") as case:
         case.server.sql("SELECT pg_replication_origin_create('elsewhere')")

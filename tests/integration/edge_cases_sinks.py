@@ -69,12 +69,9 @@ def case_92_topics_are_not_created():
 def case_92_partitions_added_while_running():
     """Keys would change their partition: exit 78 with both counts; the next start takes the new one."""
     with courier(sinks=("kafka",)) as pipeline:
-        process = pipeline.run_streaming()
-        position = insert(1)
-        server().wait_confirmed(position, pipeline.settings["source"]["slot"], timeout=30)
         pipeline.settings["sinks"][0]["kafka"]["properties"] = {"topic.metadata.refresh.interval.ms": "1000"}
-        process.terminate()
         process = pipeline.run_streaming()
+        server().wait_confirmed(insert(1), pipeline.settings["source"]["slot"], timeout=30)
         broker().topics_tool("--alter", "--topic", f"{pipeline.name}.public.orders", "--partitions", "9")
         deadline = time.monotonic() + 40
         while process.running() and time.monotonic() < deadline:

@@ -1,0 +1,374 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "protocol/protocol_error.hpp"
+#include "tests/cdc/pipeline_support.hpp"
+
+namespace pgcourier::cdc {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using protocol::ProtocolError;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const Tuple row{text("1"), text("a")};
+
+TEST(Pipeline, NumbersEventsAndHoldsOneBackUntilItIsKnownToBeTheLast) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(insert(1, row));
+  EXPECT_THAT(h.first.lines, IsEmpty());
+  h.take(removal(2, row));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0"));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "delete u#1 end=0/110"));
+  EXPECT_EQ(h.second.lines, h.first.lines);
+  EXPECT_THAT(h.first.commits, ElementsAre(Lsn{0x110}));
+  EXPECT_EQ(h.pipeline.received(), Lsn{0x110});
+}
+
+TEST(Pipeline, GivesTheOriginWithTheTransaction) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(origin("north"));
+  h.take(insert(1, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  h.transaction(Lsn{0x110}, Lsn{0x120}, 1);
+  EXPECT_THAT(h.encoder.headers, ElementsAre("north", ""));
+}
+
+// A transaction's end is often the commit LSN of the next: that one is not done.
+TEST(Pipeline, SkipsATransactionOnlyIfItsCommitIsBeforeThePositionOfTheSink) {
+  PipelineHarness h({.first_at = Lsn{0x100}, .second_at = Lsn{0x110}});
+  h.describe_tables();
+  h.transaction(Lsn{0xF0}, Lsn{0x100}, 1);
+  EXPECT_THAT(h.first.lines, IsEmpty());
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0 end=0/110"));
+  EXPECT_THAT(h.second.lines, IsEmpty());
+  h.transaction(Lsn{0x110}, Lsn{0x120}, 1);
+  EXPECT_THAT(h.second.lines, ElementsAre("insert t#0 end=0/120"));
+  EXPECT_THAT(h.second.commits, ElementsAre(Lsn{0x120}));
+}
+
+// A message's LSN is where it ends: at the position it is done.
+TEST(Pipeline, SkipsAMessageUpToThePositionItself) {
+  PipelineHarness h({.first_at = Lsn{0x100}, .second_at = Lsn{0x108}});
+  h.take(logical_message(Lsn{0xF8}, false));
+  h.take(logical_message(Lsn{0x100}, false));
+  EXPECT_THAT(h.first.lines, IsEmpty());
+  h.take(logical_message(Lsn{0x108}, false));
+  EXPECT_THAT(h.first.lines, ElementsAre("message "));
+  EXPECT_THAT(h.second.lines, IsEmpty());
+}
+
+TEST(Pipeline, SkippedUnitsAreNotEncodedAndCountAsDurable) {
+  PipelineHarness h({.first_at = Lsn{0x200}, .second_at = Lsn{0x200}});
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 3);
+  EXPECT_THAT(h.encoder.headers, IsEmpty());
+  EXPECT_TRUE(h.pipeline.settled());
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x200});
+}
+
+TEST(Pipeline, FilteredChangesAreCountedButNotGiven) {
+  PipelineHarness h({.tables = {"public.t"}});
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(insert(2, row));
+  h.take(insert(1, row));
+  h.take(insert(2, row));
+  h.take(insert(1, row));
+  h.take(insert(2, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#1", "insert t#3 end=0/110"));
+}
+
+TEST(Pipeline, ATransactionOfFilteredChangesAloneIsEmptyAndConfirmed) {
+  PipelineHarness h({.tables = {"public.t"}});
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(insert(2, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, IsEmpty());
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+  EXPECT_EQ(h.pipeline.sinks().front().durable.delivered, Lsn{});
+}
+
+TEST(Pipeline, EachTableOfATruncateIsAnEvent) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(truncation({1, 2}));
+  h.take(insert(1, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, ElementsAre("truncate t#0", "truncate u#1", "insert t#2 end=0/110"));
+}
+
+TEST(Pipeline, ATransactionalMessageIsNumberedAmongTheChanges) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.take(insert(1, row));
+  h.take(logical_message(Lsn{0xF0}, true));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "message #1 end=0/110"));
+}
+
+TEST(Pipeline, AMessageOutsideTransactionsIsAUnitOfItsOwn) {
+  PipelineHarness h;
+  h.take(logical_message(Lsn{0x108}, false));
+  EXPECT_THAT(h.first.lines, ElementsAre("message "));
+  EXPECT_THAT(h.first.commits, ElementsAre(Lsn{0x108}));
+  EXPECT_THAT(h.encoder.headers, IsEmpty());
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x108});
+}
+
+// --- Changes of key ------------------------------------------------------------------------------
+
+// The line of one update of table 1 within a transaction.
+std::string line_of(PipelineHarness& h, const std::string& update) {
+  h.take(begin(Lsn{0x100}));
+  h.take(update);
+  h.take(insert(1, row));
+  return h.first.lines.at(0);
+}
+
+TEST(Pipeline, AnUpdateWithAnotherKeyIsMarked) {
+  PipelineHarness h;
+  h.describe_tables();
+  EXPECT_EQ(line_of(h, update(1, row, 'K', {text("2"), null()})), "update t#0 moved");
+}
+
+TEST(Pipeline, AnUpdateWithoutAnOldRowKeepsItsKey) {
+  PipelineHarness h;
+  h.describe_tables();
+  EXPECT_EQ(line_of(h, update(1, row)), "update t#0");
+}
+
+// The server sends the old key, detoasted, also when it is long and did not change.
+TEST(Pipeline, AnUnchangedToastValueInTheKeyIsNoChange) {
+  PipelineHarness h;
+  h.describe_tables();
+  EXPECT_EQ(line_of(h, update(1, {unchanged(), text("b")}, 'K', {text("long"), null()})),
+            "update t#0");
+}
+
+TEST(Pipeline, UnderFullOnlyTheColumnsOfThePrimaryKeyMakeAChangeOfKey) {
+  const auto full = relation(1, "public", "t", 'f', {{"id", 23, true}, {"note", 25, true}});
+  {
+    PipelineHarness h;
+    h.describe(full, {.primary_key = {"id"}, .types = {}});
+    EXPECT_EQ(line_of(h, update(1, row, 'O', {text("1"), text("before")})), "update t#0");
+  }
+  PipelineHarness h;
+  h.describe(full, {.primary_key = {"id"}, .types = {}});
+  EXPECT_EQ(line_of(h, update(1, row, 'O', {text("2"), text("a")})), "update t#0 moved");
+}
+
+TEST(Pipeline, UnderFullWithoutAPrimaryKeyNoUpdateChangesAKey) {
+  PipelineHarness h;
+  h.describe(relation(1, "public", "t", 'f', {{"id", 23, true}, {"note", 25, true}}));
+  EXPECT_EQ(line_of(h, update(1, row, 'O', {text("2"), text("b")})), "update t#0");
+}
+
+// --- What is in flight ---------------------------------------------------------------------------
+
+TEST(Pipeline, IsSaturatedFromTheLimitOnUntilHalfOfItIsFree) {
+  // One event in both sinks weighs 2 × (244 + 256 of overhead).
+  PipelineHarness h({.limit = 4000});
+  h.first.event_bytes = h.second.event_bytes = 244;
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 3);
+  EXPECT_FALSE(h.pipeline.saturated());
+  h.transaction(Lsn{0x110}, Lsn{0x120}, 1);
+  EXPECT_EQ(h.pipeline.in_flight_bytes(), 4000U);
+  EXPECT_TRUE(h.pipeline.saturated());
+  h.first.deliver_all();
+  h.pipeline.collect();
+  EXPECT_EQ(h.pipeline.in_flight_bytes(), 2000U);
+  EXPECT_TRUE(h.pipeline.saturated());
+  h.second.deliver();
+  h.pipeline.collect();
+  EXPECT_FALSE(h.pipeline.saturated());
+}
+
+TEST(Pipeline, ASinkThatGivesBackMoreThanItHeldIsBroken) {
+  PipelineHarness h;
+  h.first.free_bytes(1);
+  EXPECT_THROW(h.pipeline.collect(), SinkError);
+}
+
+TEST(Pipeline, ConfirmsWhatTheLowestBookmarkCovers) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  h.first.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  h.second.saves_bookmarks = false;
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});  // durable, but no bookmark covers it
+  EXPECT_FALSE(h.pipeline.settled());
+  h.second.saves_bookmarks = true;
+  h.transaction(Lsn{0x110}, Lsn{0x120}, 0);
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x120});
+  EXPECT_TRUE(h.pipeline.settled());
+}
+
+TEST(Pipeline, AKeepaliveCountsOnceAllBeforeItIsDelivered) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  h.hear(Lsn{0x200});
+  EXPECT_EQ(h.pipeline.received(), Lsn{0x200});
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x200});
+}
+
+TEST(Pipeline, AKeepaliveInsideATransactionConfirmsNothingOfIt) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}));
+  h.hear(Lsn{0x200});
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+}
+
+TEST(Pipeline, TellsOnceThatTheServerAskedForAnAnswer) {
+  PipelineHarness h;
+  h.hear(Lsn{0x10}, true);
+  h.hear(Lsn{0x18}, false);
+  EXPECT_TRUE(h.pipeline.take_reply_requested());
+  EXPECT_FALSE(h.pipeline.take_reply_requested());
+}
+
+TEST(Pipeline, BookmarksMoveAtOnceForEventsAndSeldomForSilence) {
+  PipelineHarness h;
+  h.describe_tables();
+  const Pipeline::Time start{1h};
+  h.settle(start, false);
+  h.hear(Lsn{0x50});
+  h.settle(start + 1s, false);
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle(start + 2s, false);
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+  h.hear(Lsn{0x200});
+  h.settle(start + 9s, false);
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+  h.settle(start + 11s, false);
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x200});
+}
+
+TEST(Pipeline, NothingFromTheEndOnIsTaken) {
+  PipelineHarness h({.until = Lsn{0x110}});
+  h.describe_tables();
+  EXPECT_EQ(h.take(begin(Lsn{0x100})), Consumed::done);
+  h.take(insert(1, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x108}));
+  EXPECT_EQ(h.take(begin(Lsn{0x110})), Consumed::past_the_end);
+  EXPECT_EQ(h.take(logical_message(Lsn{0x118}, false)), Consumed::past_the_end);
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0 end=0/108"));
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+  EXPECT_TRUE(h.pipeline.settled());
+}
+
+TEST(Pipeline, RemembersTheOldestCommitThatIsNotConfirmed) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}, 5'000'000));
+  h.take(insert(1, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}, 5'000'000));
+  h.take(begin(Lsn{0x110}, 9'000'000));
+  h.take(commit(Lsn{0x110}, Lsn{0x120}, 9'000'000));
+  EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), protocol::PgTime{5'000'000});
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), std::nullopt);
+}
+
+TEST(Pipeline, CountsWhatTheTablesHadByOperation) {
+  PipelineHarness h({.tables = {"public.t"}});
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 2);
+  h.take(logical_message(Lsn{0x118}, false));
+  ASSERT_EQ(h.pipeline.counts().size(), 1U);
+  EXPECT_THAT(h.pipeline.counts()[0], ElementsAre(2, 0, 0, 0, 0));
+  EXPECT_EQ(h.pipeline.logical_messages(), 1U);
+  EXPECT_EQ(h.pipeline.transactions(), 1U);
+}
+
+// --- A server that breaks the protocol -----------------------------------------------------------
+
+TEST(Pipeline, RefusesChangesOutsideATransaction) {
+  const auto messages = {insert(1, row),         update(1, row),  removal(1, row),
+                         truncation({1}),        origin("north"), logical_message(Lsn{8}, true),
+                         commit(Lsn{8}, Lsn{16})};
+  for (const auto& message : messages) {
+    PipelineHarness h;
+    h.describe_tables();
+    EXPECT_THROW(h.take(message), ProtocolError) << message.front();
+  }
+}
+
+TEST(Pipeline, RefusesATransactionInsideATransaction) {
+  PipelineHarness h;
+  h.take(begin(Lsn{0x100}));
+  EXPECT_THROW(h.take(begin(Lsn{0x110})), ProtocolError);
+}
+
+TEST(Pipeline, RefusesANonTransactionalMessageInsideATransaction) {
+  PipelineHarness h;
+  h.take(begin(Lsn{0x100}));
+  EXPECT_THROW(h.take(logical_message(Lsn{0xF8}, false)), ProtocolError);
+}
+
+TEST(Pipeline, RefusesACommitThatIsNotTheOneAnnounced) {
+  PipelineHarness h;
+  h.take(begin(Lsn{0x100}));
+  EXPECT_THROW(h.take(commit(Lsn{0x108}, Lsn{0x110})), ProtocolError);
+}
+
+TEST(Pipeline, RefusesARowOfAnotherWidthThanItsRelation) {
+  const Tuple narrow{text("1")};
+  for (const auto& message :
+       {insert(1, narrow), update(1, narrow), update(1, row, 'K', narrow), removal(1, narrow)}) {
+    PipelineHarness h;
+    h.describe_tables();
+    h.take(begin(Lsn{0x100}));
+    EXPECT_THROW(h.take(message), ProtocolError) << message.front();
+  }
+}
+
+TEST(Pipeline, RefusesAChangeOfATableThatWasNotDescribed) {
+  PipelineHarness h;
+  h.take(begin(Lsn{0x100}));
+  EXPECT_THROW(h.take(insert(9, row)), ProtocolError);
+}
+
+}  // namespace
+}  // namespace pgcourier::cdc

@@ -1,0 +1,167 @@
+#include "cdc/relation_cache.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "protocol/protocol_error.hpp"
+
+namespace pgcourier::cdc {
+namespace {
+
+using protocol::RelationColumn;
+using protocol::RelationMessage;
+using protocol::ReplicaIdentity;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::uint32_t int4 = 23;
+constexpr std::uint32_t user_type = 70000;
+
+// id is the flagged column, as under a primary key.
+const std::vector<RelationColumn> keyed{{true, "id", int4, -1}, {false, "note", 25, -1}};
+const std::vector<RelationColumn> all_flagged{{true, "id", int4, -1}, {true, "note", 25, -1}};
+const std::vector<RelationColumn> with_user_type{{true, "id", int4, -1},
+                                                 {false, "mood", user_type, -1}};
+
+RelationMessage message(const std::vector<RelationColumn>& columns,
+                        ReplicaIdentity identity = ReplicaIdentity::default_) {
+  return {.relation_oid = 1,
+          .schema = "public",
+          .table = "t",
+          .replica_identity = identity,
+          .columns = columns};
+}
+
+class RelationCacheTest : public ::testing::Test {
+ protected:
+  const Relation* learn(const RelationMessage& told, const CatalogAnswer& answer = {}) {
+    return cache_.receive(told) ? cache_.add(answer) : nullptr;
+  }
+
+  RelationCache cache_{TableFilter({})};
+};
+
+TEST_F(RelationCacheTest, TakesTheKeyFromTheFlagsOfTheRelation) {
+  const auto* question = cache_.receive(message(keyed));
+  ASSERT_NE(question, nullptr);
+  EXPECT_FALSE(question->primary_key);
+  EXPECT_THAT(question->type_oids, IsEmpty());
+  const auto* relation = cache_.add({});
+  ASSERT_NE(relation, nullptr);
+  EXPECT_THAT(relation->key, ElementsAre(0));
+  EXPECT_EQ(&cache_.find(1), relation);
+}
+
+TEST_F(RelationCacheTest, TheSameRelationAgainIsNothingNew) {
+  const auto* relation = learn(message(keyed));
+  EXPECT_EQ(cache_.receive(message(keyed)), nullptr);
+  EXPECT_EQ(&cache_.find(1), relation);
+  EXPECT_EQ(cache_.all().size(), 1U);
+}
+
+TEST_F(RelationCacheTest, AnotherShapeIsAnotherVersionAndTheOldOneStays) {
+  const auto* before = learn(message(keyed));
+  const std::vector<RelationColumn> wider{
+      {true, "id", int4, -1}, {false, "note", 25, -1}, {false, "more", 25, -1}};
+  const auto* after = learn(message(wider));
+  ASSERT_NE(after, nullptr);
+  EXPECT_EQ(after->version, 1U);
+  EXPECT_EQ(before->columns.size(), 2U);
+  EXPECT_EQ(&cache_.find(1), after);
+}
+
+TEST_F(RelationCacheTest, ARenamedTableAnotherTypeOrAnotherIdentityIsAnotherVersion) {
+  ASSERT_NE(learn(message(keyed)), nullptr);
+  auto renamed = message(keyed);
+  renamed.table = "t2";
+  EXPECT_NE(learn(renamed), nullptr);
+  const std::vector<RelationColumn> retyped{{true, "id", 20, -1}, {false, "note", 25, -1}};
+  EXPECT_NE(learn(message(retyped)), nullptr);
+  EXPECT_NE(learn(message(retyped, ReplicaIdentity::index)), nullptr);
+}
+
+TEST_F(RelationCacheTest, UnderFullTheCatalogIsAskedForTheKeyEachTime) {
+  for (int i = 0; i < 2; ++i) {
+    const auto* question = cache_.receive(message(all_flagged, ReplicaIdentity::full));
+    ASSERT_NE(question, nullptr);
+    EXPECT_TRUE(question->primary_key);
+    const auto* relation = cache_.add({.primary_key = {"id"}, .types = {}});
+    EXPECT_EQ(relation != nullptr, i == 0);
+  }
+  EXPECT_THAT(cache_.find(1).key, ElementsAre(0));
+  // A primary key that was changed since.
+  const auto* changed = learn(message(all_flagged, ReplicaIdentity::full),
+                              {.primary_key = {"note", "id"}, .types = {}});
+  ASSERT_NE(changed, nullptr);
+  EXPECT_THAT(changed->key, ElementsAre(1, 0));
+}
+
+TEST_F(RelationCacheTest, UnderNothingTheCatalogIsAskedForTheKey) {
+  const std::vector<RelationColumn> unflagged{{false, "id", int4, -1}};
+  const auto* question = cache_.receive(message(unflagged, ReplicaIdentity::nothing));
+  ASSERT_NE(question, nullptr);
+  EXPECT_TRUE(question->primary_key);
+}
+
+TEST_F(RelationCacheTest, APrimaryKeyThatIsNotWhollyPublishedIsNoKey) {
+  const auto* relation = learn(message(all_flagged, ReplicaIdentity::full),
+                               {.primary_key = {"id", "tenant"}, .types = {}});
+  ASSERT_NE(relation, nullptr);
+  EXPECT_THAT(relation->key, IsEmpty());
+}
+
+TEST_F(RelationCacheTest, UnderFullWithoutAPrimaryKeyThereIsNoKey) {
+  const auto* relation = learn(message(all_flagged, ReplicaIdentity::full));
+  ASSERT_NE(relation, nullptr);
+  EXPECT_THAT(relation->key, IsEmpty());
+}
+
+TEST_F(RelationCacheTest, AsksForUnknownTypesOnce) {
+  const auto* question = cache_.receive(message(with_user_type));
+  ASSERT_NE(question, nullptr);
+  EXPECT_THAT(question->type_oids, ElementsAre(user_type));
+  TypeDescription domain;
+  domain.oid = user_type;
+  domain.kind = 'd';
+  domain.base_oid = int4;
+  const auto* relation = cache_.add({.primary_key = {}, .types = {domain}});
+  ASSERT_NE(relation, nullptr);
+  EXPECT_EQ(relation->columns[1].type->form, TypeForm::integer);
+
+  auto other = message(with_user_type);
+  other.relation_oid = 2;
+  question = cache_.receive(other);
+  ASSERT_NE(question, nullptr);
+  EXPECT_THAT(question->type_oids, IsEmpty());
+}
+
+TEST_F(RelationCacheTest, ATypeThatWasDroppedSinceIsText) {
+  const auto* relation = learn(message(with_user_type));
+  ASSERT_NE(relation, nullptr);
+  EXPECT_EQ(relation->columns[1].type->form, TypeForm::text);
+}
+
+TEST_F(RelationCacheTest, MarksWhatTheFilterLeavesOut) {
+  RelationCache cache{TableFilter({"public.u*"})};
+  ASSERT_NE(cache.receive(message(keyed)), nullptr);
+  EXPECT_TRUE(cache.add({})->filtered_out);
+  auto other = message(keyed);
+  other.relation_oid = 2;
+  other.table = "users";
+  ASSERT_NE(cache.receive(other), nullptr);
+  EXPECT_FALSE(cache.add({})->filtered_out);
+}
+
+TEST_F(RelationCacheTest, AnEmptySchemaIsTheCatalogs) {
+  auto told = message(keyed);
+  told.schema = "";
+  ASSERT_NE(cache_.receive(told), nullptr);
+  EXPECT_EQ(cache_.add({})->schema, "pg_catalog");
+}
+
+TEST_F(RelationCacheTest, ARelationThatWasNeverDescribedBreaksTheProtocol) {
+  EXPECT_THROW(cache_.find(4711), protocol::ProtocolError);
+}
+
+}  // namespace
+}  // namespace pgcourier::cdc
