@@ -29,6 +29,15 @@ double cpu_seconds() {
   return value(usage.ru_utime) + value(usage.ru_stime);
 }
 
+// Without an answer the server sends no more keepalives, and gives us up in the end.
+void answer(Connection& connection, protocol::Lsn position) {
+  protocol::StandbyStatusUpdate status;
+  status.write = position;
+  std::string message;
+  protocol::append_standby_status_update(message, status);
+  connection.send_copy_data(std::string_view(message).substr(5));
+}
+
 asio::awaitable<void> drain(Connection& connection, const config::ConnectionTarget& target,
                             std::string slot, std::string publication) {
   co_await connection.open(target, Purpose::replication, session_settings());
@@ -47,7 +56,9 @@ asio::awaitable<void> drain(Connection& connection, const config::ConnectionTarg
     co_await connection.read_some();
     while (const auto data = connection.next_copy_data()) {
       if (data->front() == protocol::primary_keepalive_type) {
-        position = std::max(position, protocol::read_primary_keepalive(*data).end);
+        const auto keepalive = protocol::read_primary_keepalive(*data);
+        position = std::max(position, keepalive.end);
+        if (keepalive.reply_requested) answer(connection, position);
         continue;
       }
       const auto message = protocol::read_xlog_data(*data);
