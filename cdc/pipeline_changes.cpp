@@ -146,7 +146,8 @@ Consumed Pipeline::stand_alone(const protocol::LogicalMessage& message) {
   if (in_transaction_) {
     throw protocol::ProtocolError("Message", "a non-transactional one came inside a transaction");
   }
-  if (is_past_the_end(message.lsn)) return Consumed::past_the_end;
+  // Its LSN is its end: one that ends at `until` is still before it.
+  if (is_past_the_end(Lsn{message.lsn.value - 1})) return Consumed::past_the_end;
   open_unit(message.lsn, true);
   if (!every_sink_skips_) {
     ChangeEvent event{.operation = Operation::message, .relation = nullptr};
