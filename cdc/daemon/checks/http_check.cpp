@@ -43,8 +43,7 @@ void check_http(const config::Settings& settings, const StatusSource& status, Fi
     if (name_at(parse_listen_address(listen)) == settings.name) {
       findings.ok("http_listen", listen + " is in use by a run of this pipeline");
     } else {
-      findings.error("http_listen", exit_settings, error.what(),
-                     "choose another http.listen, or \"\" for none");
+      findings.error("http_listen", exit_settings, error.what(), {});
     }
   }
 }

@@ -46,27 +46,38 @@ class Checks {
 
   asio::awaitable<void> run() {
     check_http(context_.settings, context_.status, findings_);
-    if (co_await step("connection", connect())) {
-      // Ours is at work on its bookmarks: they move, and it has checked them.
-      if (user_ != SlotUser::ourselves) co_await peek_bookmarks();
-      co_await step("server", look_at_server());
-      co_await step("publication", look_at_publication());
-      co_await step("bookmark", compare_positions());
-    }
-    co_await step("sinks", check_sinks_on_worker(context_, tables_, findings_));
+    const bool connected = co_await step("connection", &Checks::connect);
+    if (connected) co_await look_at_source();
+    co_await step("sinks", &Checks::look_at_sinks);
     co_await discard(context_.workers, std::move(started_));
   }
 
  private:
-  // Runs one part; false: it ended early, which is now a finding.
-  asio::awaitable<bool> step(const char* name, asio::awaitable<void> part) {
+  using Part = asio::awaitable<void> (Checks::*)();
+
+  // Runs one part; false: it ended early, which is now a finding. Parts are named, and awaited in
+  // statements of their own: GCC 12 makes wrong code of awaitables inside larger expressions.
+  asio::awaitable<bool> step(const char* name, Part part) {
+    std::exception_ptr failure;
     try {
-      co_await std::move(part);
-      co_return true;
+      co_await (this->*part)();
     } catch (const std::exception&) {
-      findings_.failure(name, std::current_exception(), started_.bookmark_exists);
+      failure = std::current_exception();
     }
-    co_return false;
+    if (failure) findings_.failure(name, failure, started_.bookmark_exists);
+    co_return !failure;
+  }
+
+  asio::awaitable<void> look_at_source() {
+    // Ours is at work on its bookmarks: they move, and it has checked them.
+    if (user_ != SlotUser::ourselves) co_await peek_bookmarks();
+    co_await step("server", &Checks::look_at_server);
+    co_await step("publication", &Checks::look_at_publication);
+    co_await step("bookmark", &Checks::compare_positions);
+  }
+
+  asio::awaitable<void> look_at_sinks() {
+    co_await check_sinks_on_worker(context_, tables_, findings_);
   }
 
   asio::awaitable<void> connect() {
@@ -110,10 +121,10 @@ class Checks {
   }
 
   asio::awaitable<void> peek_bookmarks() {
-    co_await step("sinks", make_sinks());
+    co_await step("sinks", &Checks::make_sinks);
     for (const auto& sink : started_.sinks) {
-      memories_.push_back({sink->id(), sink->keeps_bookmark(), std::nullopt});
-      const bool read = co_await step("bookmark", peek(*sink));
+      peeked_ = sink.get();
+      const bool read = co_await step("bookmark", &Checks::peek);
       bookmarks_read_ = bookmarks_read_ && read;
     }
   }
@@ -123,18 +134,18 @@ class Checks {
     co_return;
   }
 
-  asio::awaitable<void> peek(Sink& sink) {
-    auto* target = &sink;
-    auto& memory = memories_.back();
-    memory.bookmark =
-        co_await on_worker(context_.workers, [target] { return target->peek_bookmark(); });
-    if (!memory.keeps_bookmark) co_return;
-    started_.bookmark_exists = started_.bookmark_exists || memory.bookmark;
+  // Of peeked_.
+  asio::awaitable<void> peek() {
+    auto* sink = peeked_;
+    memories_.push_back({sink->id(), sink->keeps_bookmark(), std::nullopt});
+    auto bookmark = co_await on_worker(context_.workers, [sink] { return sink->peek_bookmark(); });
+    if (!sink->keeps_bookmark()) co_return;
+    started_.bookmark_exists = started_.bookmark_exists || bookmark;
     findings_.ok("bookmark",
-                 "sink " + sink.id() +
-                     (memory.bookmark
-                          ? " stands at " + protocol::to_string(memory.bookmark->position.position)
-                          : " has none"));
+                 "sink " + sink->id() +
+                     (bookmark ? " stands at " + protocol::to_string(bookmark->position.position)
+                               : " has none"));
+    memories_.back().bookmark = std::move(bookmark);
   }
 
   asio::awaitable<void> look_at_server() {
@@ -178,6 +189,7 @@ class Checks {
   std::optional<replication::SlotInfo> slot_;
   std::optional<replication::Holder> holder_;
   SlotUser user_ = SlotUser::nobody;
+  Sink* peeked_ = nullptr;
   std::vector<SinkMemory> memories_;
   bool bookmarks_read_ = true;
   TableNames tables_;
