@@ -76,8 +76,8 @@ struct Connection::Impl {
       copy_done_sent = true;  // none is due after an error
       throw protocol::ServerError(protocol::read_server_fields(message.body));
     }
-    // The walsender answers our CopyDone at once, even in the middle of a transaction, and only then
-    // finishes sending that.
+    // The walsender answers our CopyDone at once, even in the middle of a transaction, and only
+    // then finishes sending that.
     if ((message.type == 'C' || message.type == 'd') && mode == Mode::copy_over) return;
     if (message.type == 'Z' && mode == Mode::copy_over) {
       mode = Mode::idle;
