@@ -5,6 +5,7 @@
 
 #include "cdc/daemon/blocking.hpp"
 #include "cdc/daemon/checks/publication_checks.hpp"
+#include "cdc/daemon/checks/run_checks.hpp"
 #include "cdc/daemon/checks/slot_checks.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/publication.hpp"
@@ -119,6 +120,7 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
   gap_accepted_ = use.gap_accepted;
   co_await require_publication();
   if (use.create) {
+    co_await require_startable(context_, started_, view.state == SlotState::missing);
     if (view.state == SlotState::invalidated) {
       co_await started_.stream->query(protocol::drop_replication_slot(settings.slot, false));
     }
@@ -140,12 +142,6 @@ asio::awaitable<void> SessionStart::require_publication() {
 
 // Last of all that can fail: an orphan slot fills the primary's disk (delivery.md 9).
 asio::awaitable<void> SessionStart::create_slot() {
-  for (const auto& sink : started_.sinks) {
-    if (const auto path = sink->lock_path()) {
-      // Taken and given back: shows that the folder is writable.
-      InstanceLock::take(*path, context_.settings.source.slot);
-    }
-  }
   const int version = started_.stream->server_version();
   protocol::CreateLogicalSlot options;
   options.slot = context_.settings.source.slot;
