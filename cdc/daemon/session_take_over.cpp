@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "cdc/daemon/blocking.hpp"
+#include "cdc/daemon/checks/run_checks.hpp"
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/server_view.hpp"
@@ -26,6 +27,7 @@ asio::awaitable<void> SessionStart::take_over() {
 asio::awaitable<void> SessionStart::open_sinks() {
   co_await take_locks();
   co_await read_server_position();
+  co_await warn_of_tables(context_, started_);
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     auto* sink = started_.sinks[i].get();
     bookmarks_[i] = co_await on_worker(context_.workers, [sink] { return sink->open(); });

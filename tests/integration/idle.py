@@ -53,18 +53,18 @@ def memory_of(process):
 
 def case_stalled_stdout_keeps_answering():
     """Edge cases 7, 8, 95: a full pipe for longer than wal_sender_timeout, behind a large transaction."""
-    with Scenario(sinks=("stdout",), server_settings={"wal_sender_timeout": "5s"}) as scene:
+    with Scenario(sinks=("stdout",), server_settings={"wal_sender_timeout": "3s"}) as scene:
         pipeline, (read_end, write_end) = scene.courier, os.pipe()
         process = pipeline.run_streaming(stdout=write_end)
         os.close(write_end)
-        scene.server.sql("INSERT INTO many_00 SELECT g, g, repeat('n', 200) FROM generate_series(1, 200000) g")
+        scene.server.sql("INSERT INTO many_00 SELECT g, g, repeat('n', 200) FROM generate_series(1, 60000) g")
         committed = scene.server.value("SELECT pg_current_wal_insert_lsn()::text")
-        same_session_for(12, pipeline, process)
+        same_session_for(8, pipeline, process)
         require(lsn(scene.server.slot()["confirmed_flush_lsn"]) < lsn(committed), "confirmed what nobody has got")
         written, flushed = scene.server.sql("SELECT write_lsn, flush_lsn FROM pg_stat_replication")[0]
         require(flushed is None or written is None or lsn(written) >= lsn(flushed), f"write {written} flush {flushed}")
         lines = Lines(read_end)
-        wait_for(lambda: lines.count >= 200000, lambda: f"{lines.count} lines of 200000", 60)
+        wait_for(lambda: lines.count >= 60000, lambda: f"{lines.count} lines of 60000", 60)
         peak = memory_of(process)
         process.terminate()
         print(f"      peak memory {peak:.0f} MiB, {lines.count} lines")
@@ -85,14 +85,14 @@ class Lines(threading.Thread):
 
 def case_stalled_broker_keeps_answering():
     """kill -STOP of the broker for longer than wal_sender_timeout."""
-    with Scenario(sinks=("files", "kafka"), server_settings={"wal_sender_timeout": "5s"}) as scene:
+    with Scenario(sinks=("files", "kafka"), server_settings={"wal_sender_timeout": "3s"}) as scene:
         process = scene.courier.run_streaming()
         with Workload(scene.server, 11, writers=2, rate=40) as load:
             load.wait_commits(60)
             scene.broker.pause()
             try:
                 position = scene.server.value("SELECT pg_current_wal_insert_lsn()::text")
-                same_session_for(12, scene.courier, process)
+                same_session_for(8, scene.courier, process)
                 require(lsn(scene.server.slot()["confirmed_flush_lsn"]) <= lsn(position),
                         "confirmed past what the stopped broker can have taken")
             finally:
