@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cdc/daemon/session_start.hpp"
 #include "cdc/encoder.hpp"
@@ -61,6 +62,7 @@ class Session {
   void begin_end();
   void end_copy_when_settled();
   bool ask_if_silent(Clock::time_point now);
+  void tell_stalls(Clock::time_point now);
   void log_totals() const;
 
   const SessionContext& context_;
@@ -79,6 +81,9 @@ class Session {
   Clock::time_point last_heard_{};
   bool asked_after_silence_ = false;
   std::chrono::milliseconds silence_timeout_;
+
+  // For each sink, when it was last told that it stalls; empty: it does not.
+  std::vector<std::optional<Clock::time_point>> stalls_told_;
 
   Clock::time_point last_advance_{};
   asio::steady_timer drained_;  // cancelled when there is room again

@@ -17,6 +17,8 @@ constexpr auto watch_interval = 1s;
 constexpr auto quiet_look_interval = 10s;
 // For an answer on the second connection, connecting included.
 constexpr std::chrono::milliseconds look_timeout = 10s;
+// Between two warnings of one stall.
+constexpr auto stall_reminder = 30s;
 // Silence after which the server is asked for a sign of life.
 constexpr std::chrono::milliseconds ask_after = 30s;
 
@@ -40,6 +42,7 @@ asio::awaitable<void> Session::watch_loop() {
   for (;;) {
     co_await pause(context_.io, watch_interval);
     const auto now = Clock::now();
+    tell_stalls(now);
     const bool stuck = !pipeline_->settled();
     const bool silent = ask_if_silent(now);
     if (!stuck && !silent && now - last_look < quiet_look_interval) continue;
@@ -100,6 +103,24 @@ asio::awaitable<void> Session::look(SourceView& view) {
     context_.status.source().retained_wal_bytes = std::strtoull(kept->c_str(), nullptr, 10);
   }
   view = row.at(2) == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
+}
+
+// A full disk, a broker that does not answer (delivery.md 13 and 19).
+void Session::tell_stalls(Clock::time_point now) {
+  stalls_told_.resize(started_.sinks.size());
+  for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
+    const auto& sink = *started_.sinks[i];
+    auto& told = stalls_told_[i];
+    const auto reason = sink.stalled_because();
+    if (reason.empty()) {
+      if (told) log::info("the sink takes events again", {{"sink", sink.id()}});
+      told.reset();
+    } else if (!told || now - *told >= stall_reminder) {
+      log::warn("the sink can make no progress: nothing is confirmed until it does",
+                {{"sink", sink.id()}, {"reason", reason}});
+      told = now;
+    }
+  }
 }
 
 // The clock runs only while we read: a closed window is our own silence. True: nothing came for

@@ -91,6 +91,8 @@ def records_of(truth):
     def send(event, partition, headers=()):
         topic = topic_of("shop", event)
         key = json.dumps(event["key"], separators=(",", ":")).encode() if "key" in event else None
+        if event["op"] == "message":
+            key = event["prefix"].encode()
         if partition is None:
             partition = hash(key) % PARTITIONS if key else 0
         offsets[topic, partition] = offsets.get((topic, partition), -1) + 1
