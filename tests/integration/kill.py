@@ -13,47 +13,55 @@ from harness.workload import Workload
 ROTATE = 48 * 1024
 
 
-class Moment:
-    """What the files were like when the process was gone."""
-
-    def __init__(self, scene, names_before):
-        courier = scene.courier
-        names = courier.names()
-        opened = [path for path in names if path.name.endswith(".open")]
-        self.cut_tail = self.in_rotation = False
-        if opened:
-            data = opened[-1].read_bytes()
-            lines = data.splitlines(keepends=True)
-            whole = bool(lines) and lines[-1].endswith(b"\n") and (
-                b'"last":true' in lines[-1] or b'"xid"' not in lines[-1])
-            self.cut_tail = bool(lines) and not whole
-            self.in_rotation = whole and len(data) >= ROTATE
-        elif len(names) > names_before:
-            self.in_rotation = True  # renamed, and the next one not there yet
-        self.confirmed = lsn(scene.server.slot()["confirmed_flush_lsn"])
-        self.durable = courier.durable_lsn()
+def tail_is_torn(path):
+    """Whether the file ends within a transaction, or within a line."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - (4 << 20)))
+        data = file.read()
+    last = data[data.rfind(b"\n", 0, -1) + 1:]
+    return bool(data) and not (last.endswith(b"\n") and (b'"last":true' in last[-200:] or b'"xid"' not in last))
 
 
-def rotating(courier, finished):
-    """Whether a rotation is under way just now."""
+def state_of(courier, finished):
+    """(cut tail, in rotation): what a kill at this moment would find. finished: how many files were when it started."""
     names = courier.names()
     opened = [path for path in names if path.name.endswith(".open")]
     try:
-        return (not opened and len(names) > finished) or (opened and opened[-1].stat().st_size >= ROTATE)
-    except OSError:
-        return True
+        if not opened:
+            return False, len(names) > finished  # renamed, and the next one not there yet
+        torn = tail_is_torn(opened[-1])
+        return torn, not torn and opened[-1].stat().st_size >= ROTATE
+    except OSError:  # renamed just now
+        return False, True
 
 
-def kill_once(scene, load, rng, aimed):
+class Moment:
+    """What was there when the process was gone."""
+
+    def __init__(self, scene, finished):
+        self.cut_tail, self.in_rotation = state_of(scene.courier, finished)
+        self.confirmed = lsn(scene.server.slot()["confirmed_flush_lsn"])
+        self.durable = scene.courier.durable_lsn()
+
+
+def wait_for_progress(scene, process):
+    """Until this run has confirmed something (or 10 s have passed: then the kill is early, and counted so)."""
+    before, deadline = scene.server.slot()["confirmed_flush_lsn"], time.monotonic() + 10
+    while scene.server.slot()["confirmed_flush_lsn"] == before and process.running() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def kill_once(scene, load, rng, aim):
+    """aim: None, "progress", or the state of the files to wait for, up to a second: 0 a torn tail, 1 rotation."""
     courier = scene.courier
     finished = sum(not path.name.endswith(".open") for path in courier.names())
-    early = rng.random() < 0.1  # while it starts, repairs, reads bookmarks
     process = courier.run()
-    if not early:
-        process.wait_says("streaming")  # a Kafka sink needs two seconds to get there
-    time.sleep(rng.uniform(0.0, 0.3 if early else 1.2))
-    deadline = time.monotonic() + 0.7
-    while aimed and not rotating(courier, finished) and time.monotonic() < deadline:
+    if aim is not None:
+        wait_for_progress(scene, process)
+    time.sleep(rng.uniform(0.0, 0.7))
+    deadline = time.monotonic() + 1
+    while aim in (0, 1) and not state_of(courier, finished)[aim] and time.monotonic() < deadline:
         pass
     require(process.running(), lambda: f"pgcourier ended by itself:\n{process.log()}")
     process.kill()
@@ -70,12 +78,14 @@ def main():
     settings = {"sinks__0__files__rotate": {"size": f"{ROTATE // 1024}KiB"}} if files else {}
     count = dict.fromkeys(("progress", "unconfirmed", "cut_tail", "in_rotation", "durable_unconfirmed"), 0)
     confirmed = 0
+    # A quarter at any moment from the start on, the rest once the run has got somewhere.
+    aims = (None, 0, "progress", 1) if files else (None, "progress", "progress", "progress")
     with Scenario(sinks=(options.sink,), **settings) as scene:
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
-        with Workload(scene.server, options.seed, writers=3, rate=40, bulk=0.12 if files else 0.03) as load:
+        with Workload(scene.server, options.seed, writers=3, rate=40, bulk=0.06 if files else 0.02) as load:
             load.wait_commits(20)
             for cycle in range(options.kills):
-                committed, moment = kill_once(scene, load, rng, aimed=files and cycle % 4 == 3)
+                committed, moment = kill_once(scene, load, rng, aims[cycle % len(aims)])
                 count["progress"] += moment.confirmed > confirmed
                 confirmed = moment.confirmed
                 count["unconfirmed"] += moment.confirmed < committed
