@@ -79,7 +79,7 @@ def main():
     count = dict.fromkeys(("progress", "unconfirmed", "cut_tail", "in_rotation", "durable_unconfirmed"), 0)
     confirmed = 0
     # A quarter at any moment from the start on, the rest once the run has got somewhere.
-    aims = (None, 0, "progress", 1) if files else (None, "progress", "progress", "progress")
+    aims = (None, 0, 0, 1) if files else (None, "progress", "progress", "progress")
     with Scenario(sinks=(options.sink,), **settings) as scene:
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
         with Workload(scene.server, options.seed, writers=3, rate=40, bulk=0.06 if files else 0.02) as load:

@@ -62,14 +62,14 @@ def case_broker():
     def restart(scene, number):
         scene.broker.stop() if number % 2 else scene.broker.kill()
         scene.broker.start()
-    under_load(("files", "kafka"), restart, fsync=False)
+    under_load(("files", "kafka"), restart, fsync=False, rate=8)
 
 
-def through_proxy(disturb, times=TIMES, **settings):
+def through_proxy(disturb, times=TIMES, rate=20, **settings):
     with Scenario(sinks=("files", "kafka"), **settings) as scene, Proxy(scene.server.port) as proxy:
         scene.courier.set("source.url", scene.server.url(port=proxy.port))
         process = scene.courier.run_streaming()
-        with Workload(scene.server, SEED, writers=3, rate=25) as load:
+        with Workload(scene.server, SEED, writers=3, rate=rate) as load:
             delivers_again(scene, process, load)
             for number in range(times):
                 require(disturb(proxy, number) > 0, "no connection went through the proxy")
@@ -88,7 +88,7 @@ def case_connection_cut():
 
 def case_connection_half_open():
     """The peer is silent for ever: noticed after source.silence_timeout."""
-    through_proxy(lambda proxy, _: proxy.freeze(), times=10 if full() else 3, source__silence_timeout="2s",
+    through_proxy(lambda proxy, _: proxy.freeze(), times=10 if full() else 3, rate=8, source__silence_timeout="2s",
                   server_settings={"wal_sender_timeout": "4s"})
 
 
