@@ -41,7 +41,7 @@ END $$;
 
 
 class Watch(threading.Thread):
-    """The longest time for which confirmed_flush stood still while there was something left."""
+    """The longest time for which confirmed_flush stood still, from its first move until nothing was left."""
 
     def __init__(self, server, slot, end):
         super().__init__(daemon=True)
@@ -53,12 +53,13 @@ class Watch(threading.Thread):
         self.start()
 
     def run(self):
-        cursor, moved, last = self.connection.cursor(), time.monotonic(), None
+        cursor, moved, last, first = self.connection.cursor(), time.monotonic(), None, None
         while not self.ending.wait(0.1):
             cursor.execute("SELECT confirmed_flush_lsn, active FROM pg_replication_slots WHERE slot_name = %s", (self.slot,))
             position, active = cursor.fetchone()
             now = time.monotonic()
-            if last is None or not active or position != last or lsn(position) >= self.end:
+            first = first or position
+            if position == first or not active or position != last or lsn(position) >= self.end:
                 moved, last = now, position
             self.longest = max(self.longest, now - moved)
         self.connection.close()
@@ -110,7 +111,9 @@ class Bench:
         self.server.sql("SELECT pg_create_logical_replication_slot('base', 'pgoutput')")
         if wanted & {"null", "files", "kafka"}:
             connection = self.server.connect()
-            connection.cursor().execute("SET synchronous_commit = off; CALL fill(%s, %s)", (self.rows // ROWS_PER_TRANSACTION, ROWS_PER_TRANSACTION))
+            with connection.cursor() as cursor:
+                cursor.execute("SET synchronous_commit = off")
+                cursor.execute("CALL fill(%s, %s)", (self.rows // ROWS_PER_TRANSACTION, ROWS_PER_TRANSACTION))
             connection.close()
         self.end = self.server.value("SELECT pg_current_wal_insert_lsn()::text")
         self.server.sql("SELECT pg_create_logical_replication_slot('base_large', 'pgoutput')")
