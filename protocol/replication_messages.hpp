@@ -77,8 +77,8 @@ struct HotStandbyFeedback {
   std::uint32_t catalog_xmin_epoch = 0;
 };
 
-// Each appends one whole CopyData message to `out`.
-void append_standby_status_update(std::string& out, const StandbyStatusUpdate& status);
-void append_hot_standby_feedback(std::string& out, const HotStandbyFeedback& feedback);
+// What one CopyData message carries.
+std::string standby_status_update(const StandbyStatusUpdate& status);
+std::string hot_standby_feedback(const HotStandbyFeedback& feedback);
 
 }  // namespace pgcourier::protocol

@@ -82,6 +82,23 @@ asio::awaitable<std::optional<Holder>> find_backend(Connection& connection, std:
   co_return holder;
 }
 
+asio::awaitable<std::vector<Blocker>> find_blockers(Connection& connection, std::int32_t pid) {
+  const QueryParameters parameters{std::to_string(pid)};
+  const QueryResult result = co_await connection.query(
+      "SELECT b.pid, a.application_name,"
+      " coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::int8"
+      " FROM unnest(pg_catalog.pg_blocking_pids($1::int4)) AS b (pid)"
+      " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid ORDER BY 1",
+      parameters);
+  std::vector<Blocker> blockers;
+  for (const auto& row : result.rows) {
+    blockers.push_back({.pid = integer_value<std::int32_t>(row.at(0), "pid"),
+                        .application_name = text_value(row.at(1)),
+                        .transaction_seconds = integer_value<std::int64_t>(row.at(2), "seconds")});
+  }
+  co_return blockers;
+}
+
 asio::awaitable<std::optional<PublicationInfo>> find_publication(Connection& connection,
                                                                  std::string_view publication) {
   const QueryParameters parameters{std::string(publication)};

@@ -45,6 +45,14 @@ struct Holder {
 };
 asio::awaitable<std::optional<Holder>> find_backend(Connection& connection, std::int32_t pid);
 
+// Whose locks a backend waits for (pg_blocking_pids).
+struct Blocker {
+  std::int32_t pid = 0;  // 0: a prepared transaction
+  std::string application_name;
+  std::int64_t transaction_seconds = 0;  // since it began
+};
+asio::awaitable<std::vector<Blocker>> find_blockers(Connection& connection, std::int32_t pid);
+
 struct PublicationInfo {
   std::string name;
   bool all_tables = false;

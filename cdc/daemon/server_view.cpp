@@ -31,6 +31,8 @@ boost::asio::awaitable<void> identify_server(replication::Connection& stream,
   const auto flushed = protocol::parse_lsn(answer.rows[0][2].value_or(""));
   if (!flushed) throw protocol::ProtocolError("IDENTIFY_SYSTEM", "xlogpos is not an LSN");
   server.flushed = *flushed;
+  const auto& told = stream.server().parameters;  // in_hot_standby: 14+
+  server.standby = told.contains("in_hot_standby") && told.at("in_hot_standby") == "on";
   server.history.clear();
   // Timeline 1 has no history file.
   if (server.identity.timeline <= 1) co_return;

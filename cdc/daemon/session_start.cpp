@@ -7,6 +7,7 @@
 #include "cdc/daemon/checks/publication_checks.hpp"
 #include "cdc/daemon/checks/run_checks.hpp"
 #include "cdc/daemon/checks/slot_checks.hpp"
+#include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/publication.hpp"
 #include "cdc/daemon/server_view.hpp"
@@ -146,11 +147,45 @@ asio::awaitable<void> SessionStart::create_slot() {
   protocol::CreateLogicalSlot options;
   options.slot = context_.settings.source.slot;
   options.failover = version >= 170000 && !started_.server.standby;
-  log::info("creating the replication slot; this waits for running transactions to end",
-            {{"slot", options.slot}});
-  co_await started_.stream->query(protocol::create_replication_slot(options, version));
+  context_.status.enter(PipelineState::connecting, "creating the replication slot");
+  // tell_blockers() never ends by itself.
+  co_await first_of(send_create_slot(options), tell_blockers());
   fresh_slot_ = true;
   log::info("replication slot created", {{"slot", options.slot}});
+}
+
+asio::awaitable<void> SessionStart::send_create_slot(protocol::CreateLogicalSlot options) {
+  const int version = started_.stream->server_version();
+  const auto command = protocol::create_replication_slot(options, version);
+  co_await started_.stream->query(command);
+}
+
+// The server makes a slot only when every transaction that was running has ended.
+asio::awaitable<void> SessionStart::tell_blockers() {
+  std::int32_t told = -1;
+  for (;;) {
+    co_await pause(context_.io, 1s);
+    std::vector<replication::Blocker> blockers;
+    try {
+      const auto sql = co_await started_.sql->lease();
+      blockers = co_await replication::find_blockers(*sql, started_.stream_pid);
+    } catch (const replication::ConnectionError&) {
+      continue;  // the slot may be made without it
+    }
+    if (blockers.empty()) continue;
+    const auto& blocker = blockers.front();
+    const std::string who = blocker.pid == 0
+                                ? "a prepared transaction (see pg_prepared_xacts)"
+                                : "the transaction of process " + std::to_string(blocker.pid) +
+                                      " (" + blocker.application_name + "), open for " +
+                                      std::to_string(blocker.transaction_seconds) + " s";
+    context_.status.enter(PipelineState::connecting,
+                          "creating the replication slot: it waits for the end of " + who);
+    if (blocker.pid == told) continue;
+    told = blocker.pid;
+    log::warn("creating the replication slot waits for the end of a transaction",
+              {{"slot", context_.settings.source.slot}, {"of", who}});
+  }
 }
 
 // True: copy-both mode. False: the slot is busy after all.

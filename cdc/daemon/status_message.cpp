@@ -18,9 +18,7 @@ void send_status(replication::Connection& stream, const StatusPositions& positio
                                            std::chrono::system_clock::now().time_since_epoch())
                                            .count());
   status.reply_requested = ask;
-  std::string message;
-  protocol::append_standby_status_update(message, status);
-  stream.send_copy_data(std::string_view(message).substr(5));
+  stream.send_copy_data(protocol::standby_status_update(status));
 }
 
 }  // namespace pgcourier::cdc::daemon

@@ -33,9 +33,7 @@ double cpu_seconds() {
 void answer(Connection& connection, protocol::Lsn position) {
   protocol::StandbyStatusUpdate status;
   status.write = position;
-  std::string message;
-  protocol::append_standby_status_update(message, status);
-  connection.send_copy_data(std::string_view(message).substr(5));
+  connection.send_copy_data(protocol::standby_status_update(status));
 }
 
 asio::awaitable<void> drain(Connection& connection, const config::ConnectionTarget& target,

@@ -28,9 +28,7 @@ asio::awaitable<void> count_inserts(Connection& connection, int& inserts, int co
     }
     protocol::StandbyStatusUpdate update;
     update.write = received;
-    std::string status;
-    protocol::append_standby_status_update(status, update);
-    connection.send_copy_data(std::string_view(status).substr(5));
+    connection.send_copy_data(protocol::standby_status_update(update));
   }
 }
 
