@@ -85,6 +85,7 @@ void store_keyword(ConnectionKeywords& keywords, std::string_view name, std::str
   if (!is_known(name)) {
     // The unknown word may be a piece of a password that wanted quotes: only its place is told.
     std::vector<std::string_view> names;
+    names.reserve(std::size(known));
     for (const ConnectionKeyword& keyword : known) names.push_back(keyword.name);
     const std::string nearest = nearest_name(name, names);
     throw SettingsError(fmt::format(

@@ -1,6 +1,6 @@
 #include "sinks/record_checksum.hpp"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 namespace pgcourier::sinks {
 
@@ -10,8 +10,7 @@ void RecordChecksum::add(std::string_view value) {
 }
 
 void RecordChecksum::add_lines(std::string_view lines) {
-  crc_ = static_cast<std::uint32_t>(
-      crc32_z(crc_, reinterpret_cast<const Bytef*>(lines.data()), lines.size()));
+  crc_ = libdeflate_crc32(crc_, lines.data(), lines.size());
 }
 
 }  // namespace pgcourier::sinks

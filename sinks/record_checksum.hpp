@@ -6,7 +6,7 @@
 
 namespace pgcourier::sinks {
 
-// CRC-32 (zlib's) over record values, each followed by "\n": the same as of a file of these lines.
+// CRC-32 (gzip's) over record values, each followed by "\n": the same as of a file of these lines.
 class RecordChecksum {
  public:
   // One value, without its line end.

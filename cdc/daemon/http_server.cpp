@@ -162,8 +162,7 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, beast::tcp_stream& str
 }
 
 template <class State>
-asio::awaitable<void> connection(std::shared_ptr<State> state, tcp::socket socket) {
-  beast::tcp_stream stream(std::move(socket));
+asio::awaitable<void> connection(std::shared_ptr<State> state, beast::tcp_stream stream) {
   state->connections.insert(&stream);
   try {
     co_await serve(state, stream);
@@ -187,8 +186,8 @@ asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
     }
     // One too many is dropped: /livez from a kubelet comes again.
     if (state->connections.size() >= max_connections) continue;
-    asio::co_spawn(state->acceptor.get_executor(), connection(state, std::move(socket)),
-                   asio::detached);
+    asio::co_spawn(state->acceptor.get_executor(),
+                   connection(state, beast::tcp_stream(std::move(socket))), asio::detached);
   }
 }
 

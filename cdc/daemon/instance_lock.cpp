@@ -35,20 +35,31 @@ void write_holder(int fd, const std::string& slot) {
   }
 }
 
+StopError unusable(const std::filesystem::path& path, const std::error_code& why,
+                   const char* remedy) {
+  return {exit_not_permitted, path.string() + ": " + why.message() + "; " + remedy};
+}
+
 }  // namespace
 
 std::variant<InstanceLock, LockHolder> InstanceLock::take(const std::filesystem::path& path,
                                                           const std::string& slot) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
+  std::error_code no_folder;
+  std::filesystem::create_directories(path.parent_path(), no_folder);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (fd < 0) {
-    throw StopError(exit_not_permitted, path.string() + ": " +
-                                            std::generic_category().message(errno) +
-                                            "; the folder must be writable for this user");
+    const std::error_code not_opened(errno, std::generic_category());
+    throw unusable(path, no_folder ? no_folder : not_opened,
+                   "the folder must be writable for this user");
   }
   InstanceLock lock(fd);
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return read_holder(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const std::error_code refused(errno, std::generic_category());
+    if (refused != std::errc::operation_would_block) {
+      throw unusable(path, refused, "the file system must support flock()");
+    }
+    return read_holder(fd);
+  }
   write_holder(fd, slot);
   return lock;
 }

@@ -19,7 +19,7 @@ struct LockHolder {
 class InstanceLock {
  public:
   // The lock, or who has it. Makes the folder if it is missing. Throws StopError (77) if the file
-  // can't be opened.
+  // can't be opened or locked.
   static std::variant<InstanceLock, LockHolder> take(const std::filesystem::path& path,
                                                      const std::string& slot);
 

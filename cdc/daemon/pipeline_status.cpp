@@ -12,8 +12,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double seconds_since(Clock::time_point then) {
-  return std::chrono::duration<double>(Clock::now() - then).count();
+std::optional<double> seconds_since(std::optional<Clock::time_point> then) {
+  if (!then) return std::nullopt;
+  return std::chrono::duration<double>(Clock::now() - *then).count();
 }
 
 const char* kind_of(const config::SinkSettings& sink) {
@@ -80,12 +81,12 @@ void PipelineStatus::confirmed(protocol::Lsn lsn, Clock::time_point now) {
   source_.confirmed_lsn = lsn;
 }
 
-void PipelineStatus::attach(const Pipeline& pipeline, const Feedback& feedback) {
-  pipeline_ = &pipeline;
-  feedback_ = &feedback;
-}
+void PipelineStatus::attach(const Pipeline& pipeline) { pipeline_ = &pipeline; }
 
 void PipelineStatus::detach() {
+  source_.peer.clear();
+  source_.retained_wal_bytes.reset();
+  source_.server_lsn = {};
   if (!pipeline_) return;
   add_tables(past_.tables);
   past_.transactions += pipeline_->transactions();
@@ -96,10 +97,6 @@ void PipelineStatus::detach() {
     sum.bytes += totals.bytes;
   }
   pipeline_ = nullptr;
-  feedback_ = nullptr;
-  source_.peer.clear();
-  source_.retained_wal_bytes.reset();
-  source_.server_lsn = {};
 }
 
 // Adds the live pipeline's counts to `tables`.
@@ -147,7 +144,8 @@ std::vector<Check> PipelineStatus::checks(const StatusReport& report) const {
   std::vector<Check> checks{{"source", streams, report.state_detail}};
   for (const auto& sink : report.sinks) {
     const bool well = sink.stalled_because.empty();
-    checks.push_back({"sink_" + sink.id, well, well ? "takes events" : sink.stalled_because});
+    const std::string detail = pipeline_ ? "takes events" : "not in use";
+    checks.push_back({"sink_" + sink.id, well, well ? detail : sink.stalled_because});
   }
   return checks;
 }
@@ -181,8 +179,10 @@ StatusReport PipelineStatus::report() const {
                               .count();
     report.source.lag_seconds = 0.0;
     if (const auto oldest = pipeline_->oldest_unconfirmed_commit()) {
-      report.source.lag_seconds =
-          static_cast<double>(unix_now - protocol::unix_microseconds(*oldest)) / 1e6;
+      // Apart, since a commit time may be any int64.
+      report.source.lag_seconds = (static_cast<double>(unix_now) -
+                                   static_cast<double>(protocol::unix_microseconds(*oldest))) /
+                                  1e6;
     }
   }
   report.checks = checks(report);

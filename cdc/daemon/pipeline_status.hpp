@@ -3,13 +3,13 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cdc/daemon/http_answers.hpp"
 #include "cdc/daemon/retry_policy.hpp"
 #include "cdc/daemon/status_report.hpp"
-#include "cdc/feedback.hpp"
 #include "cdc/pipeline.hpp"
 #include "config/settings.hpp"
 
@@ -27,16 +27,17 @@ class PipelineStatus : public StatusSource {
   void failed(const NextStep& step);
   void reconnecting() { ++reconnects_; }
 
-  // What a session learns of the server; cleared by detach().
+  // What a session learns of the server; what is of its connection is cleared by detach().
   SourceStatus& source() { return source_; }
   void received(std::size_t bytes, std::chrono::steady_clock::time_point now);
   void server_at(protocol::Lsn lsn);
 
-  // The live pipeline. Both must outlive the attachment; detach() adds their totals up.
-  void attach(const Pipeline& pipeline, const Feedback& feedback);
+  // The live pipeline, which must outlive the attachment; detach() adds its totals up, and is also
+  // for a session that never got so far.
+  void attach(const Pipeline& pipeline);
   void detach();
 
-  // Unconfirmed events exist; used to tell "stuck" from "idle".
+  // What the server was told to keep no longer; how long ago it moved tells "stuck" from "moving".
   void confirmed(protocol::Lsn lsn, std::chrono::steady_clock::time_point now);
 
  private:
@@ -58,10 +59,9 @@ class PipelineStatus : public StatusSource {
   WallTime started_;
   WallTime since_;
   SourceStatus source_;
-  std::chrono::steady_clock::time_point last_message_{};
-  std::chrono::steady_clock::time_point last_confirmed_{};
+  std::optional<std::chrono::steady_clock::time_point> last_message_;
+  std::optional<std::chrono::steady_clock::time_point> last_confirmed_;
   const Pipeline* pipeline_ = nullptr;
-  const Feedback* feedback_ = nullptr;
   Totals past_;
   std::uint64_t received_bytes_ = 0;
   std::uint64_t reconnects_ = 0;

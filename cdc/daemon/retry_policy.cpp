@@ -44,6 +44,12 @@ constexpr std::array verdicts{
     Verdict{"42602"sv, exit_settings, "check the names in the settings"},
 };
 
+// Names of settings stand untranslated in the message, whatever its language.
+bool blames_setting(std::string_view message) {
+  return message.find("wal_level"sv) != std::string_view::npos ||
+         message.find("max_replication_slots"sv) != std::string_view::npos;
+}
+
 NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
   NextStep step{.retry = true,
                 .exit_code = exit_unreachable,
@@ -59,10 +65,10 @@ NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
     step.what += " (" + std::string(found->remedy) + ")";
     if (found->sqlstate == "42704"sv && bookmark_exists) step.exit_code = exit_slot;
   } else if (error.sqlstate() == "55000"sv) {
-    // Out of order for one of two reasons: the slot can't be read any more, or wal_level.
+    // Out of order for one of two reasons: the slot can't be read any more, or a setting.
     step.retry = false;
-    const bool slot = std::string_view(error.what()).find("replication slot") != std::string::npos;
-    step.exit_code = slot || bookmark_exists ? exit_slot : exit_settings;
+    step.exit_code =
+        blames_setting(error.fields().message) && !bookmark_exists ? exit_settings : exit_slot;
   }
   return step;
 }
@@ -126,6 +132,8 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
     return stop(exit_internal, "internal", "out of memory");
   } catch (const std::exception& other) {
     return stop(exit_internal, "internal", other.what());
+  } catch (...) {
+    return stop(exit_internal, "internal", "an error of an unknown kind");
   }
 }
 

@@ -62,7 +62,7 @@ asio::awaitable<void> Session::stream_until_the_end() {
   pipeline_.emplace(std::move(starts), *encoder_, TableFilter(context_.settings.source.tables),
                     context_.settings.limits.in_flight_bytes, started_.until);
   feedback_.emplace(started_.server.confirmed_flush, status_interval(started_.wal_sender_timeout));
-  context_.status.attach(*pipeline_, *feedback_);
+  context_.status.attach(*pipeline_);
   context_.status.enter(PipelineState::streaming, "streaming");
   log::info("streaming", {{"peer", started_.stream->peer()},
                           {"slot", context_.settings.source.slot},

@@ -1,6 +1,7 @@
 // With the slot in our hands: locks, repair, start check (delivery.md 7 and 8). The stream is in
 // copy-both mode and unread; its walsender hears from us meanwhile.
 #include <fstream>
+#include <utility>
 
 #include "cdc/daemon/blocking.hpp"
 #include "cdc/daemon/checks/run_checks.hpp"
@@ -57,14 +58,16 @@ asio::awaitable<void> SessionStart::take_locks() {
   const auto& slot = context_.settings.source.slot;
   bool told = false;
   for (const auto& path : paths) {
-    for (;;) {
+    for (bool other_slot_seen = false;;) {
       auto taken = InstanceLock::take(path, slot);
       if (auto* lock = std::get_if<InstanceLock>(&taken)) {
         started_.locks.push_back(std::move(*lock));
         break;
       }
       const auto& holder = std::get<LockHolder>(taken);
-      if (!holder.slot.empty() && holder.slot != slot) {
+      // Twice: a `pgcourier check` holds the lock for a moment, and the file names whoever had it
+      // last.
+      if (!holder.slot.empty() && holder.slot != slot && std::exchange(other_slot_seen, true)) {
         throw StopError(exit_settings, path.string() + " is locked by process " + holder.pid +
                                            ", which feeds from the slot " + holder.slot +
                                            ": give each pipeline a name and a folder of its own");

@@ -1,6 +1,8 @@
 // Eight bytes at a time in a 64-bit word, wherever the bytes lie.
 #include "sinks/encoding/byte_scan.hpp"
 
+#include <bit>
+#include <boost/endian/conversion.hpp>
 #include <cstdint>
 #include <cstring>
 
@@ -9,8 +11,8 @@ namespace {
 
 constexpr std::uint64_t repeated(std::uint8_t byte) { return byte * 0x0101010101010101U; }
 
-// Not zero if a byte of `word` is zero or above 0x80. (Like the subtraction below, it may flag a
-// byte above one that it flags rightly, through the borrow; only zero or not is used.)
+// Not zero if a byte of `word` is zero or above 0x80. (It may flag a byte above one
+// that it flags rightly, through the borrow; only the lowest is used.)
 constexpr std::uint64_t zero_bytes(std::uint64_t word) { return word - repeated(1); }
 
 // Not zero if a byte of `word` is a control character or not ASCII.
@@ -25,18 +27,6 @@ constexpr bool json_stop(char byte) {
 }
 
 constexpr bool string_stop(char byte) { return json_stop(byte) || byte == '"' || byte == '\\'; }
-
-template <typename Stops, typename Stop>
-const char* find(const char* at, const char* end, Stops stops, Stop stop) {
-  while (end - at >= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    if ((stops(word) & repeated(0x80)) != 0) break;
-    at += 8;
-  }
-  while (at != end && !stop(*at)) ++at;
-  return at;
-}
 
 // The length of the character at `at`; 0 if there is none outside ASCII.
 std::size_t utf8_character(const char* at, const char* end) {
@@ -58,24 +48,48 @@ std::size_t utf8_character(const char* at, const char* end) {
   return 4;
 }
 
+// Whole words are stored before it is known how much of them counts.
+template <auto stops, auto stop>
+std::size_t copy(const char* from, const char* end, char* to) {
+  const char* at = from;
+  for (;;) {
+    while (end - at >= 8) {
+      std::uint64_t word;
+      std::memcpy(&word, at, 8);
+      std::memcpy(to, &word, 8);
+      const std::uint64_t found = stops(boost::endian::little_to_native(word)) & repeated(0x80);
+      if (found != 0) {
+        at += std::countr_zero(found) / 8;
+        to += std::countr_zero(found) / 8;
+        break;
+      }
+      at += 8;
+      to += 8;
+    }
+    while (at != end && !stop(*at)) *to++ = *at++;
+    const char* const ascii_end = at;
+    while (at != end && static_cast<unsigned char>(*at) >= 0x80) {
+      const std::size_t length = utf8_character(at, end);
+      if (length == 0) break;
+      at += length;
+    }
+    const auto characters = static_cast<std::size_t>(at - ascii_end);
+    std::memcpy(to, ascii_end, characters);
+    to += characters;
+    if (at == end || characters == 0 || static_cast<unsigned char>(*at) >= 0x80) {
+      return static_cast<std::size_t>(at - from);
+    }
+  }
+}
+
 }  // namespace
 
-const char* find_unlike_string(const char* at, const char* end) {
-  return find(at, end, string_stops, string_stop);
+std::size_t copy_like_string(const char* from, const char* end, char* to) {
+  return copy<string_stops, string_stop>(from, end, to);
 }
 
-const char* find_unlike_json(const char* at, const char* end) {
-  return find(at, end, json_stops, json_stop);
-}
-
-std::size_t utf8_run(const char* at, const char* end) {
-  const char* const start = at;
-  while (at != end) {
-    const std::size_t length = utf8_character(at, end);
-    if (length == 0) break;
-    at += length;
-  }
-  return static_cast<std::size_t>(at - start);
+std::size_t copy_like_json(const char* from, const char* end, char* to) {
+  return copy<json_stops, json_stop>(from, end, to);
 }
 
 }  // namespace pgcourier::sinks::encoding

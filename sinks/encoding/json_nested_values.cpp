@@ -11,8 +11,7 @@ namespace pgcourier::sinks::encoding {
 using cdc::TypeForm;
 
 // {a,NULL,"b \"c\""}, {{1,2},{3,4}}, [0:2]={…}: lower bounds are dropped, JSON has none.
-void JsonValues::append_array(std::string& out, const cdc::ColumnType& type,
-                              std::string_view text) {
+void JsonValues::append_array(TextBuffer& out, const cdc::ColumnType& type, std::string_view text) {
   QuotedTextReader reader(text);
   if (reader.next_is('[')) {
     reader.until("=");
@@ -43,7 +42,7 @@ void JsonValues::append_array(std::string& out, const cdc::ColumnType& type,
   if (!reader.empty()) fail(TypeForm::array, "something follows the closing brace");
 }
 
-void JsonValues::append_element(std::string& out, const cdc::ColumnType& type,
+void JsonValues::append_element(TextBuffer& out, const cdc::ColumnType& type,
                                 QuotedTextReader& reader) {
   if (reader.next_is('"')) {
     const auto element = reader.quoted(scratch_[depth_ - 1], false);
@@ -66,7 +65,7 @@ void JsonValues::append_element(std::string& out, const cdc::ColumnType& type,
 // A composite type altered in the middle of the stream has more or fewer fields in the stream than
 // in the catalog. Nobody can tell which, so the text itself, as a string, is all that loses
 // nothing.
-void JsonValues::append_composite(std::string& out, const cdc::ColumnType& type,
+void JsonValues::append_composite(TextBuffer& out, const cdc::ColumnType& type,
                                   std::string_view text) {
   const bool no_fields = type.fields.empty() && text == "()";
   if (!no_fields && count_fields(text) != type.fields.size()) {
@@ -111,7 +110,7 @@ std::size_t JsonValues::count_fields(std::string_view text) {
 }
 
 // "k"=>"v", "n"=>NULL
-void JsonValues::append_hstore(std::string& out, std::string_view text) {
+void JsonValues::append_hstore(TextBuffer& out, std::string_view text) {
   QuotedTextReader reader(text);
   const auto append_quoted = [&] {
     if (!reader.next_is('"')) fail(TypeForm::hstore, "no opening quote");

@@ -1,7 +1,9 @@
 // JSON's escapes (RFC 8259, section 7), numbers and base64.
 #include "sinks/encoding/json_text.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";  // U+FFFD
 
-void append_escape(std::string& out, char byte) {
+void append_escape(TextBuffer& out, char byte) {
   constexpr std::string_view digits = "0123456789abcdef";
   switch (byte) {
     case '"':
@@ -43,39 +45,37 @@ void append_escape(std::string& out, char byte) {
   }
 }
 
-// Copies `text`, whole runs at a time, but for the ASCII bytes that `scan` stops at, which go
-// through `append_special`, and for bytes that aren't UTF-8.
-template <typename Scan, typename AppendSpecial>
-void append_scanned(std::string& out, std::string_view text, Scan scan,
+// Copies `text`: what `copy_plain` takes in runs, the ASCII bytes it stops at through
+// `append_special`, and U+FFFD for each byte that isn't UTF-8.
+template <typename CopyPlain, typename AppendSpecial>
+void append_scanned(TextBuffer& out, std::string_view text, CopyPlain copy_plain,
                     AppendSpecial append_special) {
-  const char* run = text.data();
-  const char* const end = run + text.size();
-  for (const char* at = scan(run, end); at != end; at = scan(at, end)) {
-    if (const std::size_t length = utf8_run(at, end); length != 0) {
-      at += length;
-      continue;
-    }
-    out.append(run, at);
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;;) {
+    const auto left = static_cast<std::size_t>(end - at);
+    const std::size_t copied = copy_plain(at, end, out.room(left));
+    out.taken(copied);
+    at += copied;
+    if (at == end) return;
     if (static_cast<unsigned char>(*at) >= 0x80) {
       out += replacement_character;
     } else {
       append_special(out, *at);
     }
-    run = ++at;
+    ++at;
   }
-  out.append(run, end);
 }
 
 constexpr std::size_t base64_size(std::size_t bytes) { return (bytes + 2) / 3 * 4; }
 
 // `byte_at(i)` gives the i-th of `size` bytes.
 template <typename ByteAt>
-void append_base64_of(std::string& out, std::size_t size, ByteAt byte_at) {
+void append_base64_of(TextBuffer& out, std::size_t size, ByteAt byte_at) {
   constexpr std::string_view digits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::size_t start = out.size();
-  out.resize(start + base64_size(size));
-  char* to = out.data() + start;
+  char* to = out.room(base64_size(size));
+  out.taken(base64_size(size));
   std::size_t i = 0;
   for (; i + 3 <= size; i += 3) {
     const unsigned group = byte_at(i) << 16 | byte_at(i + 1) << 8 | byte_at(i + 2);
@@ -109,6 +109,15 @@ constexpr std::array<std::uint16_t, 256> hex_values = [] {
 
 unsigned hex_value(char digit) { return hex_values[static_cast<unsigned char>(digit)]; }
 
+// As PostgreSQL's %X: capitals, no leading zeros.
+void append_hexadecimal(TextBuffer& out, std::uint32_t number) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto count = std::max(1, (static_cast<int>(std::bit_width(number)) + 3) / 4);
+  char* to = out.room(static_cast<std::size_t>(count));
+  for (int shift = 4 * (count - 1); shift >= 0; shift -= 4) *to++ = digits[number >> shift & 0xF];
+  out.taken(static_cast<std::size_t>(count));
+}
+
 bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
 
 // Skips digits; false if there are none.
@@ -120,45 +129,40 @@ bool skip_digits(const char*& at, const char* end) {
 
 }  // namespace
 
-void append_json_string_part(std::string& out, std::string_view text) {
-  append_scanned(out, text, find_unlike_string, append_escape);
+void append_json_string_part(TextBuffer& out, std::string_view text) {
+  append_scanned(out, text, copy_like_string, append_escape);
 }
 
-void append_json_string(std::string& out, std::string_view text) {
+void append_json_string(TextBuffer& out, std::string_view text) {
   out += '"';
   append_json_string_part(out, text);
   out += '"';
 }
 
-void append_embedded_json(std::string& out, std::string_view json) {
-  append_scanned(out, json, find_unlike_json, [](std::string& to, char) { to += ' '; });
+void append_embedded_json(TextBuffer& out, std::string_view json) {
+  append_scanned(out, json, copy_like_json, [](TextBuffer& to, char) { to += ' '; });
 }
 
-void append_number(std::string& out, std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  out.append(digits.data(), end);
+void append_number(TextBuffer& out, std::uint64_t number) {
+  constexpr std::size_t most_digits = 20;
+  char* const begin = out.room(most_digits);
+  const auto [end, error] = std::to_chars(begin, begin + most_digits, number);
+  out.taken(static_cast<std::size_t>(end - begin));
 }
 
-void append_lsn(std::string& out, protocol::Lsn lsn) {
-  std::array<char, 17> text;
-  char* const end = text.data() + text.size();
-  char* at = std::to_chars(text.data(), end, lsn.value >> 32, 16).ptr;
-  *at++ = '/';
-  at = std::to_chars(at, end, lsn.value & 0xFFFFFFFF, 16).ptr;
-  for (char* letter = text.data(); letter != at; ++letter) {
-    if (*letter >= 'a') *letter = static_cast<char>(*letter - 'a' + 'A');
-  }
-  out.append(text.data(), at);
+void append_lsn(TextBuffer& out, protocol::Lsn lsn) {
+  append_hexadecimal(out, static_cast<std::uint32_t>(lsn.value >> 32));
+  out += '/';
+  append_hexadecimal(out, static_cast<std::uint32_t>(lsn.value));
 }
 
-void append_base64(std::string& out, std::string_view bytes) {
+void append_base64(TextBuffer& out, std::string_view bytes) {
   append_base64_of(out, bytes.size(), [bytes](std::size_t i) {
     return unsigned{static_cast<unsigned char>(bytes[i])};
   });
 }
 
-bool append_base64_of_hex(std::string& out, std::string_view hex) {
+bool append_base64_of_hex(TextBuffer& out, std::string_view hex) {
   if (hex.size() % 2 != 0) return false;
   const std::size_t start = out.size();
   unsigned seen = 0;
@@ -169,7 +173,7 @@ bool append_base64_of_hex(std::string& out, std::string_view hex) {
     return (high << 4 | low) & 0xFF;
   });
   if ((seen & not_hex) == 0) return true;
-  out.resize(start);
+  out.cut(start);
   return false;
 }
 

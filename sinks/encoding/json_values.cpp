@@ -13,7 +13,7 @@ using cdc::TypeForm;
 constexpr std::size_t max_depth = 32;
 
 // 2026-11-22 10:00:00.5 → 2026-11-22T10:00:00.5. infinity has no blank and stays as it is.
-void append_with_t(std::string& out, std::string_view text) {
+void append_with_t(TextBuffer& out, std::string_view text) {
   const std::size_t blank = text.find(' ');
   append_json_string_part(out, text.substr(0, blank));
   if (blank == std::string_view::npos) return;
@@ -21,14 +21,14 @@ void append_with_t(std::string& out, std::string_view text) {
   append_json_string_part(out, text.substr(blank + 1));
 }
 
-void append_timestamp(std::string& out, std::string_view text) {
+void append_timestamp(TextBuffer& out, std::string_view text) {
   out += '"';
   append_with_t(out, text);
   out += '"';
 }
 
 // The same, and +00, which stands at the end or before " BC", becomes Z.
-void append_timestamptz(std::string& out, std::string_view text) {
+void append_timestamptz(TextBuffer& out, std::string_view text) {
   constexpr std::string_view utc = "+00";
   constexpr std::string_view before_christ = " BC";
   const std::string_view era = text.ends_with(before_christ) ? before_christ : std::string_view();
@@ -46,7 +46,7 @@ void append_timestamptz(std::string& out, std::string_view text) {
 
 JsonValues::JsonValues() : scratch_(max_depth) {}
 
-void JsonValues::append(std::string& out, const cdc::Relation& relation, const cdc::Column& column,
+void JsonValues::append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
                         std::string_view text) {
   relation_ = &relation;
   column_ = &column;
@@ -54,8 +54,7 @@ void JsonValues::append(std::string& out, const cdc::Relation& relation, const c
   append_value(out, *column.type, text);
 }
 
-void JsonValues::append_value(std::string& out, const cdc::ColumnType& type,
-                              std::string_view text) {
+void JsonValues::append_value(TextBuffer& out, const cdc::ColumnType& type, std::string_view text) {
   switch (type.form) {
     case TypeForm::text:
       return append_json_string(out, text);
@@ -90,7 +89,7 @@ void JsonValues::append_value(std::string& out, const cdc::ColumnType& type,
   --depth_;
 }
 
-void JsonValues::append_boolean(std::string& out, std::string_view text) const {
+void JsonValues::append_boolean(TextBuffer& out, std::string_view text) const {
   if (text == "t") {
     out += "true";
   } else if (text == "f") {
@@ -100,12 +99,12 @@ void JsonValues::append_boolean(std::string& out, std::string_view text) const {
   }
 }
 
-void JsonValues::append_integer(std::string& out, std::string_view text) const {
+void JsonValues::append_integer(TextBuffer& out, std::string_view text) const {
   if (!is_json_number(text)) fail(TypeForm::integer, "not a number");
   out += text;
 }
 
-void JsonValues::append_floating(std::string& out, std::string_view text) const {
+void JsonValues::append_floating(TextBuffer& out, std::string_view text) const {
   if (is_json_number(text)) {
     out += text;
   } else if (text == "NaN" || text == "Infinity" || text == "-Infinity") {
@@ -115,12 +114,12 @@ void JsonValues::append_floating(std::string& out, std::string_view text) const 
   }
 }
 
-void JsonValues::append_json(std::string& out, std::string_view text) const {
+void JsonValues::append_json(TextBuffer& out, std::string_view text) const {
   if (text.empty()) fail(TypeForm::json, "empty");
   append_embedded_json(out, text);
 }
 
-void JsonValues::append_bytea(std::string& out, std::string_view text) const {
+void JsonValues::append_bytea(TextBuffer& out, std::string_view text) const {
   constexpr std::string_view hex_mark = "\\x";
   out += '"';
   if (!text.starts_with(hex_mark) || !append_base64_of_hex(out, text.substr(hex_mark.size()))) {

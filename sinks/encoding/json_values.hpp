@@ -9,6 +9,7 @@
 
 #include "cdc/column_type.hpp"
 #include "cdc/relation.hpp"
+#include "sinks/encoding/text_buffer.hpp"
 
 namespace pgcourier::sinks::encoding {
 
@@ -22,23 +23,23 @@ class JsonValues {
 
   // Appends the JSON of `text`, a value of `column`. Throws EncodingError, with part of the value
   // appended, if the text is not what the type allows.
-  void append(std::string& out, const cdc::Relation& relation, const cdc::Column& column,
+  void append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
               std::string_view text);
 
  private:
-  void append_value(std::string& out, const cdc::ColumnType& type, std::string_view text);
-  void append_boolean(std::string& out, std::string_view text) const;
-  void append_integer(std::string& out, std::string_view text) const;
-  void append_floating(std::string& out, std::string_view text) const;
-  void append_json(std::string& out, std::string_view text) const;
-  void append_bytea(std::string& out, std::string_view text) const;
+  void append_value(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
+  void append_boolean(TextBuffer& out, std::string_view text) const;
+  void append_integer(TextBuffer& out, std::string_view text) const;
+  void append_floating(TextBuffer& out, std::string_view text) const;
+  void append_json(TextBuffer& out, std::string_view text) const;
+  void append_bytea(TextBuffer& out, std::string_view text) const;
 
   // json_nested_values.cpp
-  void append_array(std::string& out, const cdc::ColumnType& type, std::string_view text);
-  void append_element(std::string& out, const cdc::ColumnType& type, QuotedTextReader& reader);
-  void append_composite(std::string& out, const cdc::ColumnType& type, std::string_view text);
+  void append_array(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
+  void append_element(TextBuffer& out, const cdc::ColumnType& type, QuotedTextReader& reader);
+  void append_composite(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
   std::size_t count_fields(std::string_view text);
-  void append_hstore(std::string& out, std::string_view text);
+  void append_hstore(TextBuffer& out, std::string_view text);
 
   [[noreturn]] void fail(cdc::TypeForm form, std::string_view reason) const;
 

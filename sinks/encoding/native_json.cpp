@@ -14,7 +14,7 @@ using cdc::Routing;
 using protocol::ColumnValue;
 using protocol::ValueKind;
 
-void append_flag(std::string& out, std::string_view member, bool value) {
+void append_flag(TextBuffer& out, std::string_view member, bool value) {
   out += member;
   out += value ? "true" : "false";
 }
@@ -30,14 +30,14 @@ void check_width(const Relation& relation, protocol::Row row) {
 
 }  // namespace
 
-const ColumnValue* NativeJson::Rows::before(std::size_t column) const {
+inline const ColumnValue* NativeJson::Rows::before(std::size_t column) const {
   if (event.before.empty()) return nullptr;
   if (event.before_is_key_only && !relation.columns[column].in_replica_identity) return nullptr;
   const ColumnValue& value = event.before[column];
   return value.kind == ValueKind::unchanged_toast ? nullptr : &value;
 }
 
-const ColumnValue* NativeJson::Rows::after(std::size_t column) const {
+inline const ColumnValue* NativeJson::Rows::after(std::size_t column) const {
   const ColumnValue& value = event.after[column];
   return value.kind == ValueKind::unchanged_toast ? before(column) : &value;
 }
@@ -94,7 +94,7 @@ const NativeJson::Fragments& NativeJson::fragments_of(const Relation& relation) 
   fragments.table += ",\"table\":";
   append_json_string(fragments.table, relation.table);
   for (const cdc::Column& column : relation.columns) {
-    std::string& fragment = fragments.columns.emplace_back();
+    TextBuffer& fragment = fragments.columns.emplace_back();
     append_json_string(fragment, column.name);
     fragment += ':';
   }
@@ -115,10 +115,14 @@ void NativeJson::encode_row_change(const ChangeEvent& event) {
         : has_after                          ? "update"
                                              : "delete",
         relation);
-  append_key(record_, rows, has_after ? &Rows::after : &Rows::before);
-  if (has_before) append_row(record_, ",\"before\":{", rows, &Rows::before);
   if (has_after) {
-    append_row(record_, ",\"after\":{", rows, &Rows::after);
+    append_key<&Rows::after>(record_, rows);
+  } else {
+    append_key<&Rows::before>(record_, rows);
+  }
+  if (has_before) append_row<&Rows::before>(record_, ",\"before\":{", rows);
+  if (has_after) {
+    append_row<&Rows::after>(record_, ",\"after\":{", rows);
     append_unchanged(record_, rows);
   }
   append_position(record_, event);
@@ -127,12 +131,12 @@ void NativeJson::encode_row_change(const ChangeEvent& event) {
   if (!event.key_changed) return;
   encoded_.key_changed = true;
   start(removal_, "delete", relation);
-  append_key(removal_, rows, &Rows::before);
-  append_row(removal_, ",\"before\":{", rows, &Rows::before);
+  append_key<&Rows::before>(removal_, rows);
+  append_row<&Rows::before>(removal_, ",\"before\":{", rows);
   append_position(removal_, event);
   start(insertion_, "insert", relation);
-  append_key(insertion_, rows, &Rows::after);
-  append_row(insertion_, ",\"after\":{", rows, &Rows::after);
+  append_key<&Rows::after>(insertion_, rows);
+  append_row<&Rows::after>(insertion_, ",\"after\":{", rows);
   append_unchanged(insertion_, rows);
   append_position(insertion_, event);
 }
@@ -146,7 +150,7 @@ void NativeJson::encode_truncate(const ChangeEvent& event) {
 }
 
 void NativeJson::encode_message(const ChangeEvent& event) {
-  std::string& out = record_.value;
+  TextBuffer& out = record_.value;
   out = "{\"op\":\"message\",\"prefix\":";
   append_json_string(out, event.prefix);
   out += ",\"content\":\"";
@@ -167,10 +171,11 @@ void NativeJson::start(Draft& draft, std::string_view operation, const Relation&
   draft.key_begin = draft.key_end = 0;
 }
 
-void NativeJson::append_key(Draft& draft, const Rows& rows, RowAt row) {
+template <NativeJson::RowAt row>
+void NativeJson::append_key(Draft& draft, const Rows& rows) {
   if (rows.relation.key.empty()) return;
   const Fragments& fragments = fragments_of(rows.relation);
-  std::string& out = draft.value;
+  TextBuffer& out = draft.value;
   out += ",\"key\":";
   draft.key_begin = out.size();
   out += '{';
@@ -189,9 +194,10 @@ void NativeJson::append_key(Draft& draft, const Rows& rows, RowAt row) {
   draft.key_end = out.size();
 }
 
-void NativeJson::append_row(Draft& draft, std::string_view member, const Rows& rows, RowAt row) {
+template <NativeJson::RowAt row>
+void NativeJson::append_row(Draft& draft, std::string_view member, const Rows& rows) {
   const Fragments& fragments = fragments_of(rows.relation);
-  std::string& out = draft.value;
+  TextBuffer& out = draft.value;
   out += member;
   const std::size_t first = out.size();
   for (std::size_t column = 0; column < fragments.columns.size(); ++column) {
@@ -205,7 +211,7 @@ void NativeJson::append_row(Draft& draft, std::string_view member, const Rows& r
 }
 
 void NativeJson::append_unchanged(Draft& draft, const Rows& rows) {
-  std::string& out = draft.value;
+  TextBuffer& out = draft.value;
   bool any = false;
   for (std::size_t column = 0; column < rows.relation.columns.size(); ++column) {
     if (rows.after(column) != nullptr) continue;
@@ -216,7 +222,7 @@ void NativeJson::append_unchanged(Draft& draft, const Rows& rows) {
   if (any) out += ']';
 }
 
-void NativeJson::append_value(std::string& out, const Rows& rows, std::size_t column,
+void NativeJson::append_value(TextBuffer& out, const Rows& rows, std::size_t column,
                               const ColumnValue& value) {
   if (value.kind == ValueKind::null) {
     out += "null";
@@ -231,7 +237,7 @@ void NativeJson::append_value(std::string& out, const Rows& rows, std::size_t co
 }
 
 void NativeJson::append_position(Draft& draft, const ChangeEvent& event) {
-  std::string& out = draft.value;
+  TextBuffer& out = draft.value;
   out += ",\"lsn\":\"";
   append_lsn(out, event.lsn);
   out += '"';
@@ -248,7 +254,7 @@ void NativeJson::append_position(Draft& draft, const ChangeEvent& event) {
 
 void NativeJson::close(Draft& draft, std::optional<protocol::Lsn> end_lsn,
                        cdc::Record& record) const {
-  std::string& out = draft.value;
+  TextBuffer& out = draft.value;
   if (end_lsn) {
     out += ",\"last\":true,\"end_lsn\":\"";
     append_lsn(out, *end_lsn);

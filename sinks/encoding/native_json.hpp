@@ -8,6 +8,7 @@
 
 #include "cdc/encoder.hpp"
 #include "sinks/encoding/json_values.hpp"
+#include "sinks/encoding/text_buffer.hpp"
 
 namespace pgcourier::sinks::encoding {
 
@@ -28,20 +29,18 @@ class NativeJson : public cdc::Encoder {
  private:
   // What a Relation alone decides, rendered on its first event.
   struct Fragments {
-    std::string table;                 // ,"schema":"public","table":"orders"
-    std::vector<std::string> columns;  // "id":
+    TextBuffer table;                 // ,"schema":"public","table":"orders"
+    std::vector<TextBuffer> columns;  // "id":
     bool ready = false;
   };
 
   // A record being written: its bytes, and where in them the key stands.
   struct Draft {
-    std::string value;
+    TextBuffer value;
     std::size_t key_begin = 0;
     std::size_t key_end = 0;
 
-    std::string_view key() const {
-      return std::string_view(value).substr(key_begin, key_end - key_begin);
-    }
+    std::string_view key() const { return value.view().substr(key_begin, key_end - key_begin); }
   };
 
   // The rows of one event, as far as they were sent.
@@ -54,6 +53,7 @@ class NativeJson : public cdc::Encoder {
     // Takes a TOAST value that was not sent from `before`, if it stands there.
     const protocol::ColumnValue* after(std::size_t column) const;
   };
+  // Which of the two rows; known when the loops over its columns are compiled.
   using RowAt = const protocol::ColumnValue* (Rows::*)(std::size_t) const;
 
   const Fragments& fragments_of(const cdc::Relation& relation);
@@ -62,18 +62,20 @@ class NativeJson : public cdc::Encoder {
   void encode_message(const cdc::ChangeEvent& event);
 
   void start(Draft& draft, std::string_view operation, const cdc::Relation& relation);
-  void append_key(Draft& draft, const Rows& rows, RowAt row);
-  void append_row(Draft& draft, std::string_view member, const Rows& rows, RowAt row);
+  template <RowAt row>
+  void append_key(Draft& draft, const Rows& rows);
+  template <RowAt row>
+  void append_row(Draft& draft, std::string_view member, const Rows& rows);
   void append_unchanged(Draft& draft, const Rows& rows);
-  void append_value(std::string& out, const Rows& rows, std::size_t column,
+  void append_value(TextBuffer& out, const Rows& rows, std::size_t column,
                     const protocol::ColumnValue& value);
   void append_position(Draft& draft, const cdc::ChangeEvent& event);
   void close(Draft& draft, std::optional<protocol::Lsn> end_lsn, cdc::Record& record) const;
 
   JsonValues values_;
   std::vector<Fragments> fragments_;  // by Relation::version
-  std::string commit_lsn_;            // ,"commit_lsn":"16/B374D848"
-  std::string tail_;                  // ,"xid":747,"commit_ts":"…","origin":"…"}
+  TextBuffer commit_lsn_;             // ,"commit_lsn":"16/B374D848"
+  TextBuffer tail_;                   // ,"xid":747,"commit_ts":"…","origin":"…"}
   protocol::PgTime commit_time_;
   bool in_transaction_ = true;  // false while the event is a non-transactional message
 

@@ -43,7 +43,7 @@ std::string findings_text(const Findings& findings) {
     for (const auto& finding : findings.all()) {
       if (finding.severity != severity) continue;
       text += padded(name_of(severity), 7) + padded(finding.name, width) + one_line(finding.what);
-      if (!finding.remedy.empty()) text += ": " + finding.remedy;
+      if (!finding.remedy.empty()) text += ": " + one_line(finding.remedy);
       if (severity == Severity::error) text += " [exit " + std::to_string(finding.exit_code) + "]";
       text += '\n';
     }

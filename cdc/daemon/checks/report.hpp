@@ -9,7 +9,7 @@ namespace pgcourier::cdc::daemon {
 
 // One line each, aligned, errors last:
 //   ok       wal_level         logical
-//   warning  replica_identity  public.notes has …; ALTER TABLE …
+//   warning  replica_identity  public.notes has …: ALTER TABLE …
 std::string findings_text(const Findings& findings);
 
 // {"findings":[{"name":…,"severity":"ok","what":…,"remedy":…,"exit_code":0}],"exit_code":0}

@@ -1,10 +1,10 @@
 #include "cdc/daemon/checks/source_checks.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
 
+#include "cdc/daemon/checks/standby_names.hpp"
 #include "cdc/daemon/exit_codes.hpp"
 #include "protocol/protocol_error.hpp"
 
@@ -68,44 +68,7 @@ void check_timeout(std::int64_t timeout_ms, Findings& findings) {
   }
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
 }  // namespace
-
-bool names_standby(std::string_view list, std::string_view name) {
-  // FIRST n ( … ), ANY n ( … ), n ( … ) or the names alone.
-  if (const auto open = list.find('('); open != std::string_view::npos) {
-    list.remove_prefix(open + 1);
-    list = list.substr(0, list.rfind(')'));
-  }
-  std::string word;
-  bool quoted = false;
-  bool was_quoted = false;
-  const auto matches = [&] {
-    return (word == "*" && !was_quoted) || (!word.empty() && equal_ignoring_case(word, name));
-  };
-  for (const char c : list) {
-    if (c == '"') {
-      if (was_quoted && !quoted) word.push_back('"');  // a doubled one inside
-      quoted = !quoted;
-      was_quoted = true;
-    } else if (quoted) {
-      word.push_back(c);
-    } else if (c == ',') {
-      if (matches()) return true;
-      word.clear();
-      was_quoted = false;
-    } else if (std::string_view(" \t\r\n").find(c) == std::string_view::npos) {
-      word.push_back(c);
-    }
-  }
-  return matches();
-}
 
 boost::asio::awaitable<void> check_server(replication::Connection& sql,
                                           const config::Settings& settings, bool slot_is_needed,

@@ -1,8 +1,6 @@
 // The server's own settings, as far as they stop or hurt a pipeline.
 #pragma once
 
-#include <string_view>
-
 #include "cdc/daemon/checks/finding.hpp"
 #include "config/settings.hpp"
 #include "replication/connection.hpp"
@@ -13,8 +11,5 @@ namespace pgcourier::cdc::daemon {
 boost::asio::awaitable<void> check_server(replication::Connection& sql,
                                           const config::Settings& settings, bool slot_is_needed,
                                           bool bookmark_exists, Findings& findings);
-
-// Whether `synchronous_standby_names` (as the setting is written, manual 20.6.2) has `name` or `*`.
-bool names_standby(std::string_view synchronous_standby_names, std::string_view name);
 
 }  // namespace pgcourier::cdc::daemon

@@ -12,15 +12,15 @@ namespace pgcourier::sinks::encoding {
 namespace {
 
 std::string json_string(std::string_view text) {
-  std::string out;
+  TextBuffer out;
   append_json_string(out, text);
-  return out;
+  return std::string(out.view());
 }
 
 std::string embedded(std::string_view json) {
-  std::string out;
+  TextBuffer out;
   append_embedded_json(out, json);
-  return out;
+  return std::string(out.view());
 }
 
 bool is_utf8(std::string_view text) {
@@ -167,13 +167,13 @@ TEST(JsonNumber, IsTakenByTheGrammar) {
 }
 
 TEST(Lsn, IsTwoHexadecimalHalves) {
-  std::string out;
+  TextBuffer out;
   append_lsn(out, protocol::Lsn{0x16B374D848});
   out += ' ';
   append_lsn(out, protocol::Lsn{0});
   out += ' ';
   append_lsn(out, protocol::Lsn{0xFFFFFFFFFFFFFFFF});
-  EXPECT_EQ(out, "16/B374D848 0/0 FFFFFFFF/FFFFFFFF");
+  EXPECT_EQ(out.view(), "16/B374D848 0/0 FFFFFFFF/FFFFFFFF");
 }
 
 RC_GTEST_PROP(Base64, IsTheSameFromBytesAndFromHex, (const std::string& bytes)) {
@@ -184,19 +184,22 @@ RC_GTEST_PROP(Base64, IsTheSameFromBytesAndFromHex, (const std::string& bytes)) 
     hex += lower[static_cast<unsigned char>(byte) >> 4];
     hex += upper[static_cast<unsigned char>(byte) & 15];
   }
-  std::string from_bytes = "before ";
+  TextBuffer from_bytes;
+  from_bytes = "before ";
   append_base64(from_bytes, bytes);
-  std::string from_hex = "before ";
+  TextBuffer from_hex;
+  from_hex = "before ";
   RC_ASSERT(append_base64_of_hex(from_hex, hex));
-  RC_ASSERT(from_bytes == "before " + protocol::encode_base64(bytes));
-  RC_ASSERT(from_hex == from_bytes);
+  RC_ASSERT(from_bytes.view() == "before " + protocol::encode_base64(bytes));
+  RC_ASSERT(from_hex.view() == from_bytes.view());
 }
 
 TEST(Base64, RefusesWhatIsNotHex) {
   for (const char* hex : {"0", "0g", "zz", "012", "00 0", "é"}) {
-    std::string out = "before";
+    TextBuffer out;
+    out = "before";
     EXPECT_FALSE(append_base64_of_hex(out, hex)) << hex;
-    EXPECT_EQ(out, "before");
+    EXPECT_EQ(out.view(), "before");
   }
 }
 

@@ -43,9 +43,9 @@ inline std::string json_of(const cdc::ColumnType& type, std::string_view value) 
   relation.schema = "public";
   relation.table = "t";
   const cdc::Column described{"c", 0, -1, &type, false};
-  std::string out;
+  sinks::encoding::TextBuffer out;
   sinks::encoding::JsonValues().append(out, relation, described, value);
-  return out;
+  return std::string(out.view());
 }
 
 inline std::string json_of(std::uint32_t type_oid, std::string_view value) {
