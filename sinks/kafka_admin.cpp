@@ -90,7 +90,7 @@ MetadataHandle KafkaAdmin::metadata(rd_kafka_topic_t* only) {
       return MetadataHandle(answer);
     }
     const std::string& reason = trouble_.text();
-    if (trouble_.authentication_failed()) throw unavailable("Kafka refuses the log-in", reason);
+    if (!trouble_.refused().empty()) throw unavailable(trouble_.refused(), reason);
     if (Clock::now() > deadline) {
       throw unavailable("Kafka is not reachable",
                         reason.empty() ? rd_kafka_err2str(error) : reason);

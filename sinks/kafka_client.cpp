@@ -96,14 +96,15 @@ void KafkaTrouble::note(rd_kafka_event_t* event) {
     all_brokers_down_ = true;
     if (!text_.empty()) return;  // the error before it says why
   }
-  if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) authentication_failed_ = true;
+  if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) refused_ = "Kafka refuses the log-in";
+  if (error == RD_KAFKA_RESP_ERR__SSL) refused_ = "TLS with Kafka fails";
   text_ = rd_kafka_event_error_string(event);
 }
 
 void KafkaTrouble::clear() {
   text_.clear();
   all_brokers_down_ = false;
-  authentication_failed_ = false;
+  refused_.clear();
 }
 
 }  // namespace pgcourier::sinks

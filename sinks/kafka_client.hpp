@@ -29,12 +29,13 @@ class KafkaTrouble {
   // The last error that says why; empty: none.
   const std::string& text() const { return text_; }
   bool all_brokers_down() const { return all_brokers_down_; }
-  bool authentication_failed() const { return authentication_failed_; }
+  // What no waiting mends, in our words; empty: nothing of the kind.
+  const std::string& refused() const { return refused_; }
 
  private:
   std::string text_;
   bool all_brokers_down_ = false;
-  bool authentication_failed_ = false;
+  std::string refused_;
 };
 
 }  // namespace pgcourier::sinks

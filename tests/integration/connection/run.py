@@ -13,7 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import certificates
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness import certificates  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

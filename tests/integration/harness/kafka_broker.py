@@ -35,12 +35,15 @@ def jars():
 
 
 class KafkaBroker:
-    """`properties` are added to server.properties, over the defaults here."""
+    """`properties` are added to server.properties, over the defaults here. `listeners` adds ports with a protocol of
+    their own: {"SASL_SSL": {"ssl.keystore.location": …}}; their addresses are in `addresses`."""
 
-    def __init__(self, properties=None, heap="512m"):
+    def __init__(self, properties=None, heap="512m", listeners=None):
         self.port = free_port()
         self.controller_port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self.listeners = listeners or {}
+        self.addresses = {protocol: f"127.0.0.1:{free_port()}" for protocol in self.listeners}
         self.heap = heap
         self.process = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgcourier-kafka-"))
@@ -50,6 +53,7 @@ class KafkaBroker:
         self._logging = self.folder / "log4j.properties"
         self._logging.write_text(
             "log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n"
+            "log4j.appender.out.Target=System.err\n"
             "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
             "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n")
         atexit.register(self.close)
@@ -107,6 +111,16 @@ class KafkaBroker:
         """kafka-configs.sh: e.g. configs_tool("--alter", "--topic", "t", "--add-config", "max.message.bytes=2000")."""
         return self._java("kafka.admin.ConfigCommand", "--bootstrap-server", self.bootstrap, *arguments)
 
+    def read_with_java(self, topics):
+        """What Kafka's own consumer reads of the topics (a regular expression), a line a record: the columns are
+        CreateTime:…, Partition:…, Offset:…, headers, key and value, with tabs between them."""
+        columns = [word for column in ("timestamp", "partition", "offset", "headers", "key")
+                   for word in ("--property", f"print.{column}=true")]
+        done = subprocess.run(self._command(
+            "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", self.bootstrap, "--include", topics,
+            "--from-beginning", "--timeout-ms", "8000", *columns), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return done.stdout.splitlines()
+
     def answers(self):
         """Whether an ApiVersions request (key 18, version 0) gets an answer and the broker is no longer fenced."""
         header = struct.pack(">hhih", 18, 0, 1, -1)
@@ -152,14 +166,16 @@ class KafkaBroker:
         self.process = None
 
     def _write_properties(self, properties):
+        more = "".join(f",{protocol}://{address}" for protocol, address in self.addresses.items())
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}{more}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}{more}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT" + "".join(
+                f",{protocol}:{protocol}" for protocol in self.listeners),
             "log.dirs": str(self.folder / "data"),
             "num.partitions": "6",
             "default.replication.factor": "1",
@@ -179,6 +195,8 @@ class KafkaBroker:
             "broker.heartbeat.interval.ms": "500",
             "broker.session.timeout.ms": "3000",
         }
+        for protocol, own in self.listeners.items():
+            settings.update({f"listener.name.{protocol.lower()}.{key}": value for key, value in own.items()})
         settings.update(properties)
         self._properties = self.folder / "server.properties"
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
