@@ -21,7 +21,7 @@ TEST(Feedback, SaysNothingOfFlushUntilTheSlotsPositionIsReached) {
 }
 
 TEST(Feedback, NeverConfirmsMoreThanIsDurableOrReceived) {
-  rc::check([](const std::vector<std::pair<std::uint16_t, std::uint16_t>>& steps) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::pair<std::uint16_t, std::uint16_t>>& steps) {
     Feedback feedback(Lsn{100}, 10s);
     Lsn received, durable, flushed;
     auto now = start;
@@ -39,7 +39,7 @@ TEST(Feedback, NeverConfirmsMoreThanIsDurableOrReceived) {
         flushed = status->flush;
       }
     }
-  });
+  }));
 }
 
 TEST(Feedback, AnswersAtOnceWhenAsked) {
