@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cdc/bookmark.hpp"
@@ -43,6 +44,8 @@ class SinkError : public std::runtime_error {
   SinkFailure failure_;
 };
 
+using TableNames = std::vector<std::pair<std::string, std::string>>;  // schema, table
+
 // What write() took on.
 struct Written {
   std::size_t deliveries = 0;  // how many deliveries collect() will report for it
@@ -74,10 +77,10 @@ struct SinkTotals {
 // Takes events in commit order and reports each one once it is durable. One object lives for one
 // replication session: after any failure, ours or the server's, a new one is made (delivery.md 4).
 //
-// Threads: the functions marked BLOCKING run on a worker thread, one at a time; meanwhile the io thread
-// calls nothing, but for prepare(): there it may call everything but write() and commit(). All others
-// run on the io thread and never block; a sink that must wait has a thread of its own. Any function may
-// throw SinkError.
+// Threads: the functions marked BLOCKING run on a worker thread, one at a time; meanwhile the io
+// thread calls nothing, but for prepare(): there it may call everything but write() and commit().
+// All others run on the io thread and never block; a sink that must wait has a thread of its own.
+// Any function may throw SinkError.
 //
 // A sink never drops an event: it delivers, or throws.
 class Sink {
@@ -103,6 +106,10 @@ class Sink {
   // BLOCKING, once after open() and the start check. Makes `bookmark` durable where it differs from
   // what open() gave. From here on events come.
   virtual void start(const Bookmark& bookmark) = 0;
+
+  // BLOCKING, once after start(). The tables that are published now: what can be made ready, or be
+  // found missing, before their first event.
+  virtual void expect_tables(const TableNames&) {}
 
   // BLOCKING. Before the first event of `relation` (one call per version): topics are made or
   // checked here.

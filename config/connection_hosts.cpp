@@ -38,7 +38,7 @@ std::uint16_t parse_port(const std::string& text) {
 }
 
 void check_socket_path(const Host& host) {
-  if (!host.address.empty() || !(host.name.starts_with('/') || host.name.starts_with('@'))) return;
+  if (!host.is_socket()) return;
   const std::string path = fmt::format("{}/.s.PGSQL.{}", host.name, host.port);
   if (path.size() > longest_socket_path) {
     throw SettingsError(fmt::format("the socket's path {} is longer than the {} bytes possible",

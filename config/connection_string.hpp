@@ -30,6 +30,10 @@ struct Host {
   std::string address;  // hostaddr; empty: resolve `name`
   std::uint16_t port = 5432;
   std::string password;  // of this host (.pgpass may differ by host); empty: none
+
+  bool is_socket() const {
+    return address.empty() && (name.starts_with('/') || name.starts_with('@'));
+  }
 };
 
 // All that is needed to connect; every keyword that pgcourier honours, resolved against the
@@ -65,6 +69,8 @@ struct LibpqSurroundings {
   std::function<std::optional<std::string>(const char* variable)> environment;
   std::string home;       // for ~/.pgpass, ~/.postgresql; empty: none
   std::string user_name;  // of the operating system: libpq's default user
+  // False: those of certificates and keys may be elsewhere, so a missing one is no error.
+  bool files_are_here = true;
 };
 
 LibpqSurroundings process_surroundings();

@@ -78,6 +78,10 @@ void resolve_roots(const ConnectionValues& values, ConnectionTarget& target) {
     if (exists(revoked)) target.ssl_crl = revoked;
     return;
   }
+  // Sockets in the file system never use TLS, whatever sslmode says.
+  const bool all_sockets = std::all_of(target.hosts.begin(), target.hosts.end(),
+                                       [](const Host& host) { return host.is_socket(); });
+  if (all_sockets || !values.files_are_here()) return;
   if (target.ssl_mode == SslMode::verify_ca || target.ssl_mode == SslMode::verify_full) {
     throw SettingsError(fmt::format(
         "sslmode=verify-ca and verify-full need a root certificate, but {}: provide the file, or "
@@ -107,7 +111,7 @@ void resolve_client_certificate(const ConnectionValues& values, ConnectionTarget
   if (values.choice("sslcertmode", "allow", {"disable", "allow", "require"}) == "disable") return;
   const std::string certificate = path_of(values, "sslcert", "postgresql.crt");
   // libpq goes on without: the server may not ask for one.
-  if (!exists(certificate)) return;
+  if (!exists(certificate) || !values.files_are_here()) return;
   const std::string key = path_of(values, "sslkey", "postgresql.key");
   check_key(key, certificate);
   target.ssl_cert = certificate;

@@ -28,6 +28,7 @@ class ConnectionValues {
                      std::initializer_list<std::string_view> allowed) const;
   std::optional<std::string> variable(const char* name) const;
   const std::string& home() const { return surroundings_.home; }
+  bool files_are_here() const { return surroundings_.files_are_here; }
 
  private:
   const ConnectionKeywords& keywords_;

@@ -72,13 +72,9 @@ void set_tcp_options(int socket, const config::ConnectionTarget& target) {
 
 }  // namespace
 
-bool is_socket_directory(const std::string& host) {
-  return !host.empty() && (host.front() == '/' || host.front() == '@');
-}
-
 asio::awaitable<std::vector<Endpoint>> resolve(const config::Host& host) {
   std::vector<Endpoint> endpoints;
-  if (host.address.empty() && is_socket_directory(host.name)) {
+  if (host.is_socket()) {
     endpoints.push_back(unix_endpoint(host));
     co_return endpoints;
   }

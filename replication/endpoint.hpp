@@ -20,10 +20,6 @@ struct Endpoint {
   bool is_unix() const { return address.ss_family == AF_UNIX; }
 };
 
-// Whether libpq would take this host for a directory of Unix-domain sockets: "/run/postgresql", or
-// "@name" in Linux' abstract namespace.
-bool is_socket_directory(const std::string& host);
-
 // All addresses of a host in the resolver's order. Throws ConnectionError when there is none.
 asio::awaitable<std::vector<Endpoint>> resolve(const config::Host& host);
 

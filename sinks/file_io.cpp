@@ -35,6 +35,7 @@ void throw_io(std::string_view doing, const std::filesystem::path& path, int err
   std::string what = "files: " + std::string(doing) + " " + path.native() + ": " +
                      std::generic_category().message(error);
   if (error == ENOSPC || error == EDQUOT) throw DiskFull(what + "; free some space");
+  if (error == EFBIG) throw DiskFull(what + "; raise the limit of a file's size (ulimit -f)");
   const auto advice = remedy(error);
   if (advice.empty()) throw SinkError(SinkFailure::unavailable, what);
   throw SinkError(SinkFailure::not_permitted, what + "; " + std::string(advice));
@@ -82,6 +83,11 @@ std::uint64_t file_size(const Fd& file, const std::filesystem::path& path) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) throw_io("reading", path, errno);
   return static_cast<std::uint64_t>(status.st_size);
+}
+
+bool has_name(const Fd& file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
 }
 
 void truncate(const Fd& file, const std::filesystem::path& path, std::uint64_t size) {

@@ -32,6 +32,9 @@ std::size_t read_at(const Fd& file, const std::filesystem::path& path, char* byt
                     std::size_t size, std::uint64_t offset);
 
 std::uint64_t file_size(const Fd& file, const std::filesystem::path& path);
+// Whether the file is still in some folder.
+bool has_name(const Fd& file);
+
 void truncate(const Fd& file, const std::filesystem::path& path, std::uint64_t size);
 void sync_file(const Fd& file, const std::filesystem::path& path);  // fdatasync: data and size
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to);

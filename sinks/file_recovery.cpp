@@ -144,7 +144,7 @@ Recovered recover(const FileNames& names) {
       if (before.part.units_end < before.part.size) {
         throw_lost(before.file.path, *result.saved, before.part);
       }
-      write_bookmark(names, *result.bookmark);
+      write_bookmark(names, *result.bookmark, {});
       result.saved = result.bookmark;
       give_final_name(names, before.file);
     }

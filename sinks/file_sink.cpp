@@ -24,12 +24,13 @@ void FileSink::start(const cdc::Bookmark& bookmark) {
   // reach: a start the operator forced elsewhere gets a new file.
   if (file && (known->identity != bookmark.identity ||
                known->position.delivered != bookmark.position.delivered)) {
-    write_bookmark(names_, *known);
+    write_bookmark(names_, *known, {});
     give_final_name(names_, file->file);
     saved = known;
     file.reset();
   }
-  if (saved != bookmark) write_bookmark(names_, bookmark);
+  const std::string open_file = file ? file->file.path.filename().native() : std::string();
+  if (saved != bookmark || file) write_bookmark(names_, bookmark, open_file);
   worker_.start(std::make_unique<FileWriter>(names_, rotation_, bookmark, file, worker_.waiting()));
 }
 

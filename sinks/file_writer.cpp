@@ -54,6 +54,7 @@ FileWriter::FileWriter(FileNames names, Rotation rotation, cdc::Bookmark bookmar
   file_ = open_file(data_file_.path, O_WRONLY);
   size_ = unit_size_ = durable_size_ = file->part.units_end;
   written_lsn_ = delivered_lsn_ = std::max(delivered_lsn_, file->part.end_lsn);
+  saved_open_file_ = data_file_.path.filename();
   created_ = Clock::now() - std::chrono::duration_cast<Clock::duration>(age(data_file_.path));
 }
 
@@ -108,11 +109,21 @@ void FileWriter::sync_data() {
     }
     durable_size_ = size_;
   }
+  require_name();
   if (!entry_durable_) {
     sync_folder(names_.directory());
     entry_durable_ = true;
   }
   delivered_lsn_ = std::max(delivered_lsn_, written_lsn_);
+}
+
+// Somebody removed the file, with what was confirmed in it.
+void FileWriter::require_name() const {
+  if (!file_ || has_name(file_)) return;
+  throw SinkError(SinkFailure::bookmark,
+                  "files: " + data_file_.path.native() +
+                      " was removed while it was being written: what it held is lost to this sink."
+                      " Nothing more is confirmed");
 }
 
 protocol::Lsn FileWriter::covered() const {
@@ -122,23 +133,29 @@ protocol::Lsn FileWriter::covered() const {
 protocol::Lsn FileWriter::advance(const cdc::Position& position) {
   wanted_position_ = std::max(wanted_position_, position.position);
   sync_data();
-  if (wanted_position_ > covered()) save_bookmark();
+  if (wanted_position_ > covered()) save_bookmark(open_file_name());
   return covered();
 }
 
 // REQUIRES: the data is durable up to delivered_lsn_.
-void FileWriter::save_bookmark() {
+void FileWriter::save_bookmark(const std::string& open_file) {
   auto bookmark = saved_;
   bookmark.position.delivered = delivered_lsn_;
   bookmark.position.position = std::max(wanted_position_, delivered_lsn_);
-  if (bookmark == saved_) return;
-  when_there_is_room([&] { write_bookmark(names_, bookmark); });
+  if (bookmark == saved_ && open_file == saved_open_file_) return;
+  when_there_is_room([&] { write_bookmark(names_, bookmark, open_file); });
   saved_ = bookmark;
+  saved_open_file_ = open_file;
+}
+
+// Empty if there is none, or nothing whole in it.
+std::string FileWriter::open_file_name() const {
+  return file_ && unit_size_ > 0 ? data_file_.path.filename().native() : std::string();
 }
 
 void FileWriter::end_file() {
   sync_data();
-  save_bookmark();
+  save_bookmark({});
   give_final_name(names_, data_file_);
   file_.reset();
   size_ = unit_size_ = durable_size_ = 0;
@@ -158,6 +175,7 @@ void FileWriter::tick() { end_file(); }
 
 // What was written of a transaction whose end never came is cut off here, as recover() would.
 void FileWriter::finish() {
+  require_name();
   if (file_ && !at_unit_end()) {
     if (unit_size_ == 0) {
       remove_file(data_file_.path);
@@ -167,8 +185,9 @@ void FileWriter::finish() {
       sync_file(file_, data_file_.path);
     }
   }
+  const std::string open_file = open_file_name();
   file_.reset();
-  save_bookmark();
+  save_bookmark(open_file);
 }
 
 void FileWriter::when_there_is_room(const std::function<void()>& action) {

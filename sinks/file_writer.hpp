@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cdc/bookmark.hpp"
@@ -40,7 +41,9 @@ class FileWriter : public Output {
   void create(std::string_view first_line);
   void sync_data();
   void end_file();
-  void save_bookmark();
+  void require_name() const;
+  void save_bookmark(const std::string& open_file);
+  std::string open_file_name() const;
   void when_there_is_room(const std::function<void()>& action);
   bool overdue() const;
   bool at_unit_end() const { return size_ == unit_size_; }
@@ -49,7 +52,8 @@ class FileWriter : public Output {
   FileNames names_;
   Rotation rotation_;
   Waiting& waiting_;
-  cdc::Bookmark saved_;            // the bookmark file
+  cdc::Bookmark saved_;            // the bookmark file …
+  std::string saved_open_file_;    // … and the `.open` file that it names
   protocol::Lsn wanted_position_;  // asked for by advance()
   protocol::Lsn written_lsn_;      // end of the last unit written
   protocol::Lsn delivered_lsn_;    // … and durable

@@ -1,9 +1,10 @@
 #include "sinks/kafka_checks.hpp"
 
 #include <charconv>
-#include <map>
+#include <cstdint>
 
 #include "sinks/kafka_admin.hpp"
+#include "sinks/kafka_client.hpp"
 #include "sinks/kafka_topic_names.hpp"
 
 namespace pgcourier::sinks {
@@ -14,8 +15,11 @@ using Severity = KafkaFinding::Severity;
 
 namespace {
 
-int number(const TopicConfig& config, const char* key) {
-  int value = 0;
+// Below this, a consumer that is down for a while misses events.
+constexpr std::int64_t short_retention_ms = 60 * 60 * 1000;
+
+std::int64_t number(const TopicConfig& config, const char* key, std::int64_t otherwise) {
+  std::int64_t value = otherwise;
   if (const auto found = config.find(key); found != config.end()) {
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
   }
@@ -92,15 +96,19 @@ class KafkaCheck {
           "bring the missing broker back", SinkFailure::unavailable);
     }
     const auto config = admin.topic_config(topic);
-    if (config && number(*config, "min.insync.replicas") > state->replicas) {
+    const auto in_sync = config ? number(*config, "min.insync.replicas", 0) : 0;
+    if (in_sync > state->replicas) {
       add(Severity::error,
-          "topic " + topic +
-              " has min.insync.replicas=" + std::to_string(number(*config, "min.insync.replicas")) +
-              ", but " + std::to_string(state->replicas) + " replicas: it takes no record",
+          "topic " + topic + " has min.insync.replicas=" + std::to_string(in_sync) + ", but " +
+              std::to_string(state->replicas) + " replicas: it takes no record",
           "lower min.insync.replicas or add replicas", SinkFailure::unavailable);
     } else if (state->replicas == 1 && admin.broker_count() > 1) {
       add(Severity::warning, "topic " + topic + " has one replica",
           "a lost disk loses it: raise its replication factor");
+    }
+    if (!config) return;
+    for (auto& finding : retention_findings(topic, *config)) {
+      findings_.push_back(std::move(finding));
     }
   }
 
@@ -129,6 +137,35 @@ class KafkaCheck {
 };
 
 }  // namespace
+
+std::vector<KafkaFinding> retention_findings(const std::string& topic,
+                                             const std::map<std::string, std::string>& config) {
+  std::vector<KafkaFinding> findings;
+  const auto found = config.find("cleanup.policy");
+  if (found == config.end()) return findings;
+  const std::string& policy = found->second;
+  const auto retention_ms = number(config, "retention.ms", -1);
+  if (policy.find("delete") != std::string::npos && retention_ms >= 0 &&
+      retention_ms < short_retention_ms) {
+    findings.push_back({Severity::warning,
+                        "topic " + topic + " has retention.ms=" + std::to_string(retention_ms) +
+                            ": Kafka deletes events within the hour, read or not",
+                        "raise retention.ms above the longest pause of a consumer"});
+  }
+  if (policy.find("compact") != std::string::npos) {
+    findings.push_back({Severity::warning,
+                        "topic " + topic + " has cleanup.policy=" + policy +
+                            ": Kafka refuses records without key there (of a table without key, "
+                            "and of TRUNCATE), and keeps only the last event of each key",
+                        "set cleanup.policy=delete, or be sure that the table has a key and is "
+                        "never truncated"});
+  }
+  return findings;
+}
+
+void check_kafka_properties(const config::KafkaSettings& settings, const std::string& name) {
+  make_kafka_conf(RD_KAFKA_PRODUCER, settings, name);
+}
 
 std::vector<KafkaFinding> check_kafka(
     const config::KafkaSettings& settings, const std::string& name,

@@ -1,6 +1,7 @@
 // What `pgcourier check` can say about a Kafka sink before anything is written to it.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,5 +26,13 @@ struct KafkaFinding {
 std::vector<KafkaFinding> check_kafka(
     const config::KafkaSettings& settings, const std::string& name,
     const std::vector<std::pair<std::string, std::string>>& tables);
+
+// What an existing table topic with these settings does to events: only warnings.
+std::vector<KafkaFinding> retention_findings(const std::string& topic,
+                                             const std::map<std::string, std::string>& config);
+
+// Throws SinkError{settings}, as run would, for a property that librdkafka doesn't know or whose
+// value it refuses. Connects nowhere.
+void check_kafka_properties(const config::KafkaSettings& settings, const std::string& name);
 
 }  // namespace pgcourier::sinks

@@ -66,8 +66,8 @@ SinkError kafka_error(const config::KafkaSettings& settings, SinkFailure failure
   return {failure, "sink " + settings.id + ": " + what};
 }
 
-ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
-                               const std::string& client_id) {
+ConfHandle make_kafka_conf(rd_kafka_type_t type, const config::KafkaSettings& settings,
+                           const std::string& client_id) {
   ConfHandle conf(rd_kafka_conf_new());
   set(conf.get(), settings, "bootstrap.servers", settings.brokers.c_str());
   set(conf.get(), settings, "client.id", client_id.c_str());
@@ -82,7 +82,12 @@ ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings
   }
   rd_kafka_conf_set_log_cb(conf.get(), print_nothing);
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+  return conf;
+}
 
+ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
+                               const std::string& client_id) {
+  ConfHandle conf = make_kafka_conf(type, settings, client_id);
   std::array<char, 512> reason{};
   ClientHandle client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
   if (!client) throw kafka_error(settings, SinkFailure::settings, reason.data());

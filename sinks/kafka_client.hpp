@@ -9,6 +9,11 @@
 
 namespace pgcourier::sinks {
 
+// What make_kafka_client starts from. Opens nothing. Throws SinkError{settings} for a property that
+// librdkafka doesn't know or whose value it refuses.
+ConfHandle make_kafka_conf(rd_kafka_type_t type, const config::KafkaSettings& settings,
+                           const std::string& client_id);
+
 // A producer that never gives up a record, or a consumer for the bookmark. Prints nothing; errors
 // and delivery reports arrive as events on the main queue. Throws SinkError{settings} for what
 // librdkafka doesn't know or refuses.

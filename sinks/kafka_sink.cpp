@@ -111,6 +111,12 @@ void KafkaSink::start(const cdc::Bookmark& bookmark) {
   }
 }
 
+void KafkaSink::expect_tables(const cdc::TableNames& tables) {
+  for (const auto& [schema, table] : tables) {
+    open_topic(topic_name(settings_.topic, name_, schema, table), schema, table);
+  }
+}
+
 void KafkaSink::prepare(const cdc::Relation& relation) {
   if (by_version_.size() <= relation.version) by_version_.resize(relation.version + 1);
   const std::string topic = topic_name(settings_.topic, name_, relation.schema, relation.table);

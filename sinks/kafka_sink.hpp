@@ -29,6 +29,7 @@ class KafkaSink final : public cdc::Sink {
   bool keeps_bookmark() const override { return true; }
   std::optional<cdc::Bookmark> open() override;
   void start(const cdc::Bookmark& bookmark) override;
+  void expect_tables(const cdc::TableNames& tables) override;
   void prepare(const cdc::Relation& relation) override;
   cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) override;
   void commit(cdc::TransactionNumber, protocol::Lsn) override {}

@@ -1,5 +1,6 @@
 #include "cdc/daemon/daemon.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -11,12 +12,16 @@
 #include "cdc/daemon/session.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/daemon/version.hpp"
+#include "cdc/table_filter.hpp"
 
 namespace pgcourier::cdc::daemon {
 
 using namespace std::chrono_literals;
 
 namespace {
+
+// After shutdown_timeout: for what ends a session once that has passed.
+constexpr auto leave_after = 1s;
 
 // The program's life on its io thread.
 class Daemon {
@@ -32,6 +37,8 @@ class Daemon {
   int run() {
     // A reader that went away is an error of that write, not of the program.
     std::signal(SIGPIPE, SIG_IGN);
+    // So is a file that may not grow any more (ulimit -f): it waits like a full disk.
+    std::signal(SIGXFSZ, SIG_IGN);
     if (!settings_.http_listen.empty()) {
       http_.emplace(io_, settings_.http_listen, status_);
       log::info("listening", {{"url", http_->url()}});
@@ -65,7 +72,10 @@ class Daemon {
       }
       session_ = nullptr;
       if (!failure && !reload_pending_) co_return;
-      if (stopping_) co_return;
+      if (stopping_) {
+        if (failure) failed_to_stop(failure);
+        co_return;
+      }
       if (!failure) {
         reload_pending_ = false;
         continue;
@@ -80,6 +90,21 @@ class Daemon {
       if (stopping_ || stopped_for_good_) co_return;
       status_.reconnecting();
     }
+  }
+
+  // What ended a session that was asked to end. Time would have healed it: the rest comes again.
+  void failed_to_stop(std::exception_ptr error) {
+    if (cancelled_) return;
+    const auto step = next_step(error, false);
+    if (step.retry || step.exit_code == exit_done) {
+      log::warn("stopped before all was confirmed", {{"reason", step.what}, {"kind", step.kind}});
+      return;
+    }
+    exit_code_ = step.exit_code;
+    log::error("stopped", {{"error", step.what},
+                           {"kind", step.kind},
+                           {"sqlstate", step.sqlstate},
+                           {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
   }
 
   // Decides what a failed session means; sets stopped_for_good_ or waits.
@@ -129,28 +154,51 @@ class Daemon {
     stopping_ = true;
     log::info("stopping", {{"signal", std::int64_t{signal}}});
     status_.enter(PipelineState::stopping, "stopping");
-    if (!session_ || !session_->request_end()) stop_.emit(asio::cancellation_type::terminal);
+    asio::co_spawn(io_, leave_at_the_deadline(), asio::detached);
+    if (session_ && session_->request_end()) return;
+    cancelled_ = true;
+    stop_.emit(asio::cancellation_type::terminal);
   }
 
-  // Log level, passwords, TLS files and filters; passwords and TLS files are read at each
-  // connection anyway. Other filters need another session.
+  // A call that blocks in a library can't be cancelled. Nothing is lost by leaving it: what is
+  // unconfirmed comes again.
+  asio::awaitable<void> leave_at_the_deadline() {
+    asio::steady_timer timer(io_, settings_.shutdown_timeout + leave_after);
+    co_await timer.async_wait(asio::use_awaitable);
+    log::warn("left without an orderly end: something blocks for longer than shutdown_timeout");
+    std::_Exit(exit_done);
+  }
+
+  // Log level, passwords, TLS files and filters. Passwords and TLS files are read at each
+  // connection and may stand in `url` and `properties`, so those count from the next connection on;
+  // other filters need another session.
   void reload() {
     try {
       auto loaded =
           config::load_settings(request_.settings_file, config::process_overrides(request_.set));
-      log::set_level(loaded.settings.log.level);
+      const TableFilter usable(loaded.settings.source.tables);
       const bool other_filter = loaded.settings.source.tables != settings_.source.tables;
+      log::set_level(loaded.settings.log.level);
       settings_.log = loaded.settings.log;
+      settings_.source.url = loaded.settings.source.url;
       settings_.source.password_file = loaded.settings.source.password_file;
-      log::info("settings read again: log level, passwords, TLS files and filters count");
-      if (other_filter) {
-        TableFilter{loaded.settings.source.tables};
-        settings_.source.tables = loaded.settings.source.tables;
-        reload_pending_ = session_ && session_->request_end();
-      }
+      settings_.source.tables = loaded.settings.source.tables;
+      take_properties(loaded.settings.sinks);
+      log::info(
+          "settings read again: log level and filters count now; passwords, TLS files, url and"
+          " properties from the next connection on");
+      if (other_filter) reload_pending_ = session_ && session_->request_end();
     } catch (const std::exception& error) {
       log::error("the settings can't be used, the old ones stay",
                  {{"error", std::string_view(error.what())}});
+    }
+  }
+
+  void take_properties(const std::vector<config::SinkSettings>& loaded) {
+    for (std::size_t i = 0; i < std::min(loaded.size(), settings_.sinks.size()); ++i) {
+      const auto* from = std::get_if<config::KafkaSettings>(&loaded[i]);
+      auto* to = std::get_if<config::KafkaSettings>(&settings_.sinks[i]);
+      if (from && to && from->id == to->id) to->properties = from->properties;
     }
   }
 
@@ -172,6 +220,7 @@ class Daemon {
   asio::cancellation_signal stop_;
   Session* session_ = nullptr;
   bool stopping_ = false;
+  bool cancelled_ = false;  // stopped before there was anything to end orderly
   bool stopped_for_good_ = false;
   bool reload_pending_ = false;
   int exit_code_ = exit_done;

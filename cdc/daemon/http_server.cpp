@@ -4,6 +4,7 @@
 #include <boost/beast.hpp>
 #include <charconv>
 #include <chrono>
+#include <list>
 #include <unordered_set>
 
 #include "cdc/daemon/log.hpp"
@@ -126,6 +127,7 @@ struct HttpServer::State {
   tcp::acceptor acceptor;
   const StatusSource* source;  // null once the server is gone
   std::unordered_set<beast::tcp_stream*> connections;
+  std::list<beast::tcp_stream*> waiting;  // for a request, the longest first; all in `connections`
 };
 
 namespace {
@@ -146,7 +148,9 @@ asio::awaitable<void> serve(std::shared_ptr<State> state, beast::tcp_stream& str
     parser.header_limit(max_header_bytes);
     parser.body_limit(0);
     stream.expires_after(request_timeout);
+    state->waiting.push_back(&stream);
     const auto [error, bytes] = co_await http::async_read(stream, buffer, parser, as_result);
+    state->waiting.remove(&stream);
     if (!state->source) co_return;
     if (error) {
       if (auto reason = refusal(error)) {
@@ -172,6 +176,19 @@ asio::awaitable<void> connection(std::shared_ptr<State> state, beast::tcp_stream
   state->connections.erase(&stream);
 }
 
+// So that whoever comes now is served, as a kubelet asking for /livez. False: every connection is
+// at an answer, which takes its client a moment, or response_timeout at most.
+template <class State>
+bool make_room(State& state) {
+  if (state.connections.size() < max_connections) return true;
+  if (state.waiting.empty()) return false;
+  auto* longest = state.waiting.front();
+  state.waiting.pop_front();
+  state.connections.erase(longest);  // its coroutine ends a little later
+  longest->close();
+  return true;
+}
+
 template <class State>
 asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
   asio::steady_timer pause(state->acceptor.get_executor());
@@ -184,8 +201,7 @@ asio::awaitable<void> accept_loop(std::shared_ptr<State> state) {
       co_await pause.async_wait(as_result);
       continue;
     }
-    // One too many is dropped: /livez from a kubelet comes again.
-    if (state->connections.size() >= max_connections) continue;
+    if (!make_room(*state)) continue;
     asio::co_spawn(state->acceptor.get_executor(),
                    connection(state, beast::tcp_stream(std::move(socket))), asio::detached);
   }

@@ -23,7 +23,7 @@ struct ListenAddress {
 ListenAddress parse_listen_address(std::string_view listen);
 
 // Serves GET and HEAD, a few connections at a time, each with a short time for its request; slow or
-// greedy clients are cut off, never waited for.
+// greedy clients are cut off, never waited for. One more makes the longest idle one go.
 class HttpServer {
  public:
   // Listens when it returns; serves while `io` runs. Throws config::SettingsError if the address

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "cdc/daemon/commands/command_line.hpp"
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/exit_codes.hpp"
 
@@ -20,6 +21,14 @@ int main(int argc, char** argv) {
   add_version(app, action);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const auto unknown = unknown_command(app);
+    if (unknown.empty()) {
+      app.exit(error);
+    } else {
+      std::cerr << unknown << "\nRun with --help for more information.\n";
+    }
+    return exit_usage;
   } catch (const CLI::ParseError& error) {
     const int shown = app.exit(error);
     return shown == 0 ? exit_done : exit_usage;

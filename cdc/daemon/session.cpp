@@ -12,6 +12,7 @@
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/status_message.hpp"
 #include "cdc/daemon/stop_error.hpp"
+#include "protocol/server_error.hpp"
 #include "replication/catalog.hpp"
 #include "sinks/encoding/make_encoder.hpp"
 
@@ -24,6 +25,11 @@ namespace {
 // How often time alone makes something happen.
 constexpr auto tick = 100ms;
 
+// The session was ended, the server restarts, or has no connection left (classes 57 and 53).
+bool passes_by_itself(const protocol::ServerError& error) {
+  return error.sqlstate().starts_with("57") || error.sqlstate().starts_with("53");
+}
+
 }  // namespace
 
 Session::Session(const SessionContext& context, std::chrono::milliseconds silence_timeout)
@@ -33,18 +39,24 @@ Session::~Session() { context_.status.detach(); }
 
 asio::awaitable<SessionEnd> Session::run() {
   std::exception_ptr failure;
+  bool reader_left = false;
   try {
     SessionStart start(context_, started_);
     co_await start.run();
     co_await stream_until_the_end();
     co_await close_orderly();
+  } catch (const SinkError& error) {
+    failure = std::current_exception();
+    reader_left = error.failure() == SinkFailure::closed && pipeline_;
   } catch (...) {
     failure = std::current_exception();
   }
-  context_.status.detach();
-  pipeline_.reset();
   // Also after a cancellation: sinks have threads to join.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  if (reader_left) co_await close_without_reader();
+  if (pipeline_) log_totals();
+  context_.status.detach();
+  pipeline_.reset();
   auto remains = std::move(started_);
   started_ = {};
   started_.bookmark_exists = remains.bookmark_exists;
@@ -71,8 +83,7 @@ asio::awaitable<void> Session::stream_until_the_end() {
   co_await first_of(read_loop(), sink_loop(), timer_loop(), watch_loop());
 }
 
-// --- Down: from the socket to the sinks
-// -----------------------------------------------------------
+// --- Down: from the socket to the sinks ---
 
 asio::awaitable<void> Session::read_loop() {
   auto& stream = *started_.stream;
@@ -159,14 +170,16 @@ asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& quest
       co_return answer;
     } catch (const replication::ConnectionError& lost) {
       log::warn("waiting for the second connection", {{"error", std::string_view(lost.what())}});
+    } catch (const protocol::ServerError& refused) {
+      if (!passes_by_itself(refused)) throw;
+      log::warn("waiting for the second connection", {{"error", std::string_view(refused.what())}});
     }
     answer = {};
     co_await pause(context_.io, 1s);
   }
 }
 
-// --- Up: from the sinks to the server
-// -------------------------------------------------------------
+// --- Up: from the sinks to the server ---
 
 // Everything that happens between two looks at the socket; cheap when nothing has happened.
 void Session::turn(Clock::time_point now) {
@@ -223,8 +236,7 @@ asio::awaitable<void> Session::timer_loop() {
   }
 }
 
-// --- The end
-// --------------------------------------------------------------------------------------
+// --- The end ---
 
 bool Session::request_end() {
   if (!pipeline_) return false;
@@ -244,14 +256,16 @@ void Session::begin_end() {
 
 // Last status, then CopyDone: read_loop() ends with the server's own.
 void Session::end_copy_when_settled() {
-  if (copy_done_sent_) return;
+  const bool too_late = end_requested_ && Clock::now() > end_deadline_;
+  if (copy_done_sent_) {
+    if (!too_late) return;
+    throw replication::ConnectionError("the server did not end the stream within shutdown_timeout");
+  }
   if (!pipeline_->settled()) {
-    if (end_requested_ && Clock::now() > end_deadline_) {
-      throw replication::ConnectionError(
-          "the sinks did not take all within shutdown_timeout: the rest stays unconfirmed and comes"
-          " again");
-    }
-    return;
+    if (!too_late) return;
+    throw replication::ConnectionError(
+        "the sinks did not take all within shutdown_timeout: the rest stays unconfirmed and comes"
+        " again");
   }
   const auto status = feedback_->final_status();
   send_status(*started_.stream, status, false);
@@ -274,8 +288,29 @@ asio::awaitable<void> Session::close_orderly() {
                                          protocol::to_string(*started_.until));
     }
   }
-  log_totals();
   co_await started_.sql->close();
+}
+
+// Nobody reads stdout any more. What the other sinks have is finished, what stdout did not take
+// stays unconfirmed.
+asio::awaitable<void> Session::close_without_reader() {
+  try {
+    if (!copy_done_sent_) {
+      send_status(*started_.stream, feedback_->final_status(), false);
+      started_.stream->send_copy_done();
+    }
+    co_await started_.stream->terminate();
+  } catch (const std::exception& error) {
+    log::warn("the stream did not end orderly", {{"error", std::string_view(error.what())}});
+  }
+  for (const auto& sink : started_.sinks) {
+    auto* target = sink.get();
+    try {
+      co_await on_worker(context_.workers, [target] { target->close(); });
+    } catch (const std::exception& error) {
+      log::info("the sink ended", {{"sink", target->id()}, {"reason", error.what()}});
+    }
+  }
 }
 
 void Session::log_totals() const {

@@ -57,6 +57,7 @@ class Session {
   asio::awaitable<SourceView> look_at_source();
   asio::awaitable<void> look(SourceView& view);
   asio::awaitable<void> close_orderly();
+  asio::awaitable<void> close_without_reader();
 
   void turn(Clock::time_point now);
   void begin_end();

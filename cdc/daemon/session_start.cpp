@@ -41,6 +41,11 @@ asio::awaitable<void> SessionStart::run() {
 
 asio::awaitable<void> SessionStart::connect() {
   target_ = connection_target(context_.settings);
+  // What we send and nobody acknowledges tells of a dead peer even while nothing is read
+  // (delivery.md 6).
+  if (target_.tcp_user_timeout.count() == 0) {
+    target_.tcp_user_timeout = context_.settings.source.silence_timeout;
+  }
   context_.status.enter(PipelineState::connecting, "connecting to PostgreSQL");
   started_.sql = std::make_unique<SqlSession>(context_.io, target_);
   started_.stream = std::make_unique<replication::Connection>(
@@ -119,9 +124,11 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
   }
   const auto& use = std::get<SlotUse>(decision);
   gap_accepted_ = use.gap_accepted;
-  co_await require_publication();
+  const bool published = co_await find_publication();
+  if (!published && view.state == SlotState::present) throw publication_too_late();
   if (use.create) {
     co_await require_startable(context_, started_, view.state == SlotState::missing);
+    if (!published) co_await make_publication();
     if (view.state == SlotState::invalidated) {
       co_await started_.stream->query(protocol::drop_replication_slot(settings.slot, false));
     }
@@ -130,15 +137,31 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
   co_return !slot || !slot->active;
 }
 
-asio::awaitable<void> SessionStart::require_publication() {
+// False: it is missing, and may be made.
+asio::awaitable<bool> SessionStart::find_publication() {
   const auto& settings = context_.settings.source;
   const auto sql = co_await started_.sql->lease();
-  if (co_await replication::find_publication(*sql, settings.publication)) co_return;
-  if (settings.create_publication && !started_.bookmark_exists) {
-    co_await create_publication(*sql, settings);
-    co_return;
-  }
+  const auto found = co_await replication::find_publication(*sql, settings.publication);
+  if (found) co_return true;
+  if (settings.create_publication && !started_.bookmark_exists) co_return false;
   throw missing_publication(settings, started_.server.identity.database, started_.bookmark_exists);
+}
+
+// Decoding looks a publication up as it was at each change: one made now does not exist for what an
+// older slot still holds.
+StopError SessionStart::publication_too_late() const {
+  const auto& settings = context_.settings.source;
+  return {exit_settings,
+          "the publication " + settings.publication + " does not exist, and the replication slot " +
+              settings.slot +
+              " does already: a publication made now would be too late for it. Drop the slot"
+              " (pgcourier slot drop -c FILE) and start again, or make the publication and advance"
+              " the slot past it (pg_replication_slot_advance)"};
+}
+
+asio::awaitable<void> SessionStart::make_publication() {
+  const auto sql = co_await started_.sql->lease();
+  co_await create_publication(*sql, context_.settings.source);
 }
 
 // Last of all that can fail: an orphan slot fills the primary's disk (delivery.md 9).

@@ -10,6 +10,7 @@
 #include "cdc/daemon/pipeline_status.hpp"
 #include "cdc/daemon/run_options.hpp"
 #include "cdc/daemon/sql_session.hpp"
+#include "cdc/daemon/stop_error.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/start_check.hpp"
 #include "config/settings.hpp"
@@ -62,7 +63,9 @@ class SessionStart {
   asio::awaitable<void> tell_blockers();
   asio::awaitable<bool> try_start_replication();
   asio::awaitable<void> wait_for_slot();
-  asio::awaitable<void> require_publication();
+  asio::awaitable<bool> find_publication();
+  StopError publication_too_late() const;
+  asio::awaitable<void> make_publication();
   asio::awaitable<void> take_over();
   asio::awaitable<void> take_locks();
   asio::awaitable<void> open_sinks();

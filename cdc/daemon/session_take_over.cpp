@@ -28,13 +28,18 @@ asio::awaitable<void> SessionStart::take_over() {
 asio::awaitable<void> SessionStart::open_sinks() {
   co_await take_locks();
   co_await read_server_position();
-  co_await warn_of_tables(context_, started_);
+  const auto tables = co_await published_tables(context_, started_, !fresh_slot_);
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     auto* sink = started_.sinks[i].get();
     bookmarks_[i] = co_await on_worker(context_.workers, [sink] { return sink->open(); });
   }
   co_await check_positions();
   co_await start_sinks();
+  for (const auto& sink : started_.sinks) {
+    auto* target = sink.get();
+    const auto* names = &tables;
+    co_await on_worker(context_.workers, [target, names] { target->expect_tables(*names); });
+  }
 }
 
 // Says nothing but "alive": until the checks have passed, flush is 0/0, which the server ignores.
@@ -120,6 +125,7 @@ asio::awaitable<void> SessionStart::start_sinks() {
     auto* sink = started_.sinks[i].get();
     const Bookmark bookmark{started_.server.identity, started_.positions[i]};
     co_await on_worker(context_.workers, [sink, &bookmark] { sink->start(bookmark); });
+    started_.bookmark_exists = started_.bookmark_exists || sink->keeps_bookmark();
   }
 }
 

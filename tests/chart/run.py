@@ -2,12 +2,13 @@
 """Lints, renders and validates charts/pgcourier, once with its defaults and once with each file in ci/.
 
 Prints what failed and one line of counts. With PGCOURIER set to the program, also asks it whether it takes the rendered
-settings and knows the same ones as values.schema.json.
+settings, knows the same ones as values.schema.json, and refuses and masks the same Kafka properties.
 """
 
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,10 @@ CHART = ROOT / "charts" / "pgcourier"
 KUBERNETES_VERSIONS = ["1.29", "1.33"]
 # Custom resources, whose schemas Kubernetes does not have; the unit tests compare them.
 CUSTOM = ("monitoring.coreos.com/",)
+# The ones with a word of is_secret_kafka_property, and some that look like them.
+PERHAPS_SECRET = ["sasl.password", "SASL.Password", "sasl.oauthbearer.client.secret", "sasl.jaas.config", "a.token",
+                  "ssl.key.pem", "a.credential", "sasl.oauthbearer.config", "ssl.ca.pem", "ssl.certificate.pem",
+                  "sasl.username", "sasl.oauthbearer.scope"]
 
 passed = 0
 failures = []
@@ -114,6 +119,43 @@ def compare_with_program(program, rendered):
             check(f"{name_of(values)}: pgcourier config check", code == 0, both)
 
 
+def ask_both(helm, program, command, name, value):
+    """What the program's config command and helm say of a Kafka property."""
+    sinks = [{"kafka": {"brokers": "kafka:9092", "properties": {name: value}}}]
+    settings = {"name": "shop", "source": {"url": "host=db", "publication": "p", "slot": "s"}, "sinks": sinks}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(json.dumps(settings))
+        file.flush()
+        theirs = run(program, "config", command, "-c", file.name)
+    return theirs, run(helm, "template", "shop", CHART, "--set-json", "config.sinks=" + json.dumps(sinks))
+
+
+def compare_kafka_properties(helm, program):
+    source = (ROOT / "config" / "kafka_properties.cpp").read_text()
+    table = source.partition("refusals = ")[2].partition("});")[0]
+    names = re.findall(r'^    \{"([^"]+)",', table, re.MULTILINE)
+    check("config/kafka_properties.cpp has a table of refusals", "acks" in names)
+    cases = [(name.replace("*", "x"), "1") for name in [*names, "error_cb"]]
+    for name in ["max.in.flight", "max.in.flight.requests.per.connection"]:
+        cases += [(name, value) for value in ["0", "1", "5", "05", "6", "15", "5x", "", "-1"]]
+    for name, value in [*cases, ("linger.ms", "5")]:
+        (code, _, both), (chart_code, _, chart_both) = ask_both(helm, program, "check", name, value)
+        reason = both.partition("can't be set: ")[2].strip()
+        same = code == chart_code == 0 or bool(code and chart_code and reason and reason in chart_both)
+        check(f"the chart refuses the Kafka property {name}={value} as pgcourier does", same, both + chart_both)
+    import yaml
+
+    entries = yaml.safe_load((CHART / "refused_kafka_properties.yaml").read_text())
+    ours = {name for entry in entries if "unless" not in entry for name in entry["names"]}
+    check("the chart refuses no other Kafka property", ours == {*names, "*_cb"}, sorted(ours ^ {*names, "*_cb"}))
+    for name in PERHAPS_SECRET:
+        (code, out, both), (chart_code, _, chart_both) = ask_both(helm, program, "show", name, "hunter2")
+        masked = "hunter2" not in out
+        same = code == 0 and masked == (chart_code != 0 and f"{name} is a secret" in chart_both)
+        check(f"the chart refuses the Kafka property {name} if pgcourier masks it", same, both + chart_both)
+        check(f"the chart does not show {name}", not masked or "hunter2" not in chart_both, chart_both)
+
+
 def unit_tests(unittest):
     code, out, both = run(unittest, CHART)
     line = next((text for text in out.splitlines() if text.startswith("Tests:")), "")
@@ -146,6 +188,7 @@ def main():
     program = os.environ.get("PGCOURIER")
     if program:
         compare_with_program(program, rendered)
+        compare_kafka_properties(helm, program)
 
     compared = "" if program else "; settings not compared with the program: PGCOURIER is not set"
     print(f"chart: {passed} checks passed, {len(failures)} failed; {len(sets)} sets of values, "

@@ -142,10 +142,16 @@ TEST_F(ResolveConnection, FindsThePasswordOfEachHost) {
 }
 
 TEST_F(ResolveConnection, FindsTheFilesOfTls) {
-  EXPECT_EQ(error_of("sslmode=verify-full"),
+  EXPECT_EQ(error_of("host=h sslmode=verify-full"),
             "sslmode=verify-ca and verify-full need a root certificate, but " +
                 (home_ / ".postgresql/root.crt").string() +
                 " does not exist: provide the file, or name it with sslrootcert=");
+  std::vector<std::string> warnings;
+  LibpqSurroundings elsewhere{overrides_of({}).environment, home_.string(), "os_user", false};
+  EXPECT_EQ(resolve_connection(parse_connection_string("sslmode=verify-full host=h"), std::nullopt,
+                               elsewhere, warnings)
+                .ssl_mode,
+            SslMode::verify_full);
   const std::string root = write(".postgresql/root.crt", "");
   const std::string revoked = write(".postgresql/root.crl", "");
   const std::string certificate = write(".postgresql/postgresql.crt", "");
@@ -168,7 +174,7 @@ TEST_F(ResolveConnection, FindsTheFilesOfTls) {
   EXPECT_EQ(resolve("sslmode=disable").ssl_root_cert, "");
   // As libpq: only a mode that verifies needs the file.
   EXPECT_EQ(resolve("sslmode=require sslrootcert=/nowhere").ssl_root_cert, "");
-  EXPECT_NE(error_of("sslmode=verify-ca sslrootcert=/nowhere"), "resolved");
+  EXPECT_NE(error_of("host=h sslmode=verify-ca sslrootcert=/nowhere"), "resolved");
   EXPECT_EQ(resolve("sslrootcert=system").ssl_mode, SslMode::verify_full);
   EXPECT_NE(error_of("sslrootcert=system sslmode=require"), "resolved");
 }

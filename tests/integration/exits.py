@@ -79,6 +79,31 @@ def case_78_kafka_properties_that_break_delivery():
             require(process.says(name), lambda name=name, process=process: f"nothing about {name}:\n{process.log()}")
 
 
+def case_config_check_refuses_what_run_refuses():
+    """With 78 and the same words, and without connecting anywhere."""
+    with courier(sinks=("null",)) as pipeline:
+        url = "postgresql://cdc@127.0.0.1/d"
+        kafka = [{"kafka": {"brokers": "127.0.0.1:1", "properties": {}}}]
+        for path, value, word in (
+                ("source.tables", ["re:("], "source.tables"), ("source.url", url + "?sslmode=foo", "sslmode"),
+                ("source.url", "host=127.0.0.1 user=cdc port=abc", "abc"),
+                ("source.url", "postgresql://cdc@127.0.0.1:99999/d", "99999"),
+                ("sinks.0.kafka.properties", {"nonsense.prop": 1}, "nonsense.prop"),
+                ("sinks.0.kafka.properties", {"linger.ms": "abc"}, "linger.ms")):
+            before = json.loads(json.dumps(pipeline.settings))
+            if path.startswith("sinks"):
+                pipeline.settings["sinks"] = json.loads(json.dumps(kafka))
+            pipeline.set(path, value)
+            process = pipeline.start("config", "check", "-c", pipeline.file)
+            process.wait_exit(78)
+            require(process.says(word), lambda word=word, process=process: f"nothing about {word}:\n{process.log()}")
+            reason = process.lines[-1]["msg"].removeprefix("pgcourier: ")
+            refused(pipeline, 78, json.dumps(reason, ensure_ascii=False)[1:-1])
+            pipeline.settings = before
+        pipeline.set("source.password_file", "/nowhere/password")
+        pipeline.start("config", "check", "-c", pipeline.file).wait_exit(0)
+
+
 def case_78_missing_slot():
     with courier(source__create_slot=False) as pipeline:
         refused(pipeline, 78, pipeline.settings["source"]["slot"])
@@ -214,6 +239,14 @@ def case_64_usage():
     with courier() as pipeline:
         for arguments in (("run",), ("fly",), ("run", "-c", str(pipeline.file), "--until-lsn", "soon"), ("run", "--what")):
             pipeline.start(*arguments).wait_exit(64)
+        for arguments, words in ((("chek", "-c", "x"), ("chek", "run", "check", "status")),
+                                 (("tail", "postgresql://h/d"), ("tail", "run")),
+                                 (("slot", "lst"), ("slot", "lst", "list", "create", "drop")),
+                                 (("status", "--url", "nonsense"), ("--url", "nonsense"))):
+            process = pipeline.start(*arguments)
+            process.wait_exit(64)
+            said = process.log()
+            require(all(word in said for word in words), f"not all of {words}:\n{said}")
 
 
 def case_65_record_too_large():

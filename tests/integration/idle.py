@@ -9,7 +9,7 @@ from harness.program import cases_of, run_cases
 from harness.scenario import Scenario
 from harness.shared import courier, insert, server
 from harness.truth import Truth
-from harness.waiting import TestFailure, full, lsn, require, wait_for
+from harness.waiting import TestFailure, lsn, require, wait_for
 from harness.workload import Workload
 
 
@@ -218,13 +218,10 @@ def latencies(pipeline, count):
 def case_latency_at_one_transaction_a_second():
     with courier() as pipeline:
         process = pipeline.run_streaming()
-        for attempt in (1, 2):  # a machine shared with other work may stand still for a moment: once more then
-            found = latencies(pipeline, 100 if full() else 20)
-            p99 = found[int(len(found) * 0.99 + 0.5) - 1]
-            print(f"      commit to file: median {found[len(found) // 2]:.1f} ms, p99 {p99:.1f} ms, "
-                  f"max {found[-1]:.1f} ms of {len(found)}", flush=True)
-            if p99 <= 50:
-                break
+        found = latencies(pipeline, 100)
+        p99 = found[int(len(found) * 0.99 + 0.5) - 1]
+        print(f"      commit to file: median {found[len(found) // 2]:.1f} ms, p99 {p99:.1f} ms, "
+              f"max {found[-1]:.1f} ms of {len(found)}", flush=True)
         require(p99 <= 50, f"p99 {p99:.1f} ms")
         process.terminate()
 

@@ -5,7 +5,7 @@ import os
 from harness.program import cases_of, run_cases
 from harness.proxy import Proxy
 from harness.scenario import Scenario
-from harness.waiting import full, lsn_text, require, wait_for
+from harness.waiting import lsn_text, require, wait_for
 from harness.workload import Workload
 
 TIMES = int(os.environ.get("PGCOURIER_TIMES", "10"))
@@ -39,22 +39,15 @@ def under_load(sinks, disturb, times=TIMES, fsync=True, url=None, rate=25, **set
 
 
 def case_postgres_fast():
-    under_load(("files",), lambda scene, _: scene.server.restart("fast"))
+    under_load(("files", "kafka"), lambda scene, _: scene.server.restart("fast"))
 
 
 def case_postgres_immediate():
-    under_load(("files",), lambda scene, _: scene.server.restart("immediate"))
+    under_load(("files", "kafka"), lambda scene, _: scene.server.restart("immediate"))
 
 
 def case_postgres_kill():
-    under_load(("files",), lambda scene, _: scene.server.restart("kill"))
-
-
-def case_postgres_restarts_with_kafka():
-    """The three kinds in turn, with both sinks."""
-    kinds = ("fast", "immediate", "kill")
-    under_load(("files", "kafka"), lambda scene, number: scene.server.restart(kinds[number % 3]),
-               times=10 if full() else 3)
+    under_load(("files", "kafka"), lambda scene, _: scene.server.restart("kill"))
 
 
 def case_broker():
@@ -88,7 +81,7 @@ def case_connection_cut():
 
 def case_connection_half_open():
     """The peer is silent for ever: noticed after source.silence_timeout."""
-    through_proxy(lambda proxy, _: proxy.freeze(), times=10 if full() else 3, rate=8, source__silence_timeout="2s",
+    through_proxy(lambda proxy, _: proxy.freeze(), times=3, rate=8, source__silence_timeout="2s",
                   server_settings={"wal_sender_timeout": "4s"})
 
 

@@ -55,7 +55,7 @@ Content sample() {
 
 class FileRecoveryTest : public testing::Test {
  protected:
-  FileRecoveryTest() { write_bookmark(names_, bookmark_at(0, 0x10)); }
+  FileRecoveryTest() { write_bookmark(names_, bookmark_at(0, 0x10), {}); }
 
   void expect_recovered(const Content& content, std::size_t whole_bytes, const std::string& why) {
     const auto [size, end] = content.whole_within(whole_bytes);
@@ -122,8 +122,17 @@ TEST_F(FileRecoveryTest, RemovesAnOpenFileWithoutAWholeUnit) {
 
 TEST_F(FileRecoveryTest, PrefersTheBookmarkWhereItIsAhead) {
   write_all(open_, sample().bytes);
-  write_bookmark(names_, bookmark_at(0x48, 0x100));
+  write_bookmark(names_, bookmark_at(0x48, 0x100), {});
   EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x100));
+}
+
+TEST_F(FileRecoveryTest, MissesTheOpenFileThatTheBookmarkNames) {
+  write_all(open_, sample().bytes);
+  write_bookmark(names_, bookmark_at(0x48, 0x48), open_.filename());
+  EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x58));
+  std::filesystem::remove(open_);
+  EXPECT_THROW(peek(names_), cdc::SinkError);
+  EXPECT_THROW(recover(names_), cdc::SinkError);
 }
 
 TEST_F(FileRecoveryTest, RemovesADraftOfABookmark) {
@@ -137,7 +146,7 @@ TEST_F(FileRecoveryTest, RemovesADraftOfABookmark) {
 TEST_F(FileRecoveryTest, GivesTheSamePositionBeforeAndAfterTheFinalName) {
   write_all(open_, sample().bytes);
   EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x58));  // nothing but the data says so
-  write_bookmark(names_, bookmark_at(0x58, 0x58));
+  write_bookmark(names_, bookmark_at(0x58, 0x58), {});
   EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x58));
   std::filesystem::rename(open_, names_.finished(Lsn{0x20}));
   const auto recovered = recover(names_);
@@ -167,7 +176,7 @@ TEST_F(FileRecoveryTest, RefusesAHoleBetweenTwoOpenFiles) {
 TEST_F(FileRecoveryTest, RefusesDataThatWasDurableAndIsGone) {
   const auto content = sample();
   write_all(open_, content.bytes.substr(0, content.bytes.size() - 5));
-  write_bookmark(names_, bookmark_at(0x58, 0x58));
+  write_bookmark(names_, bookmark_at(0x58, 0x58), {});
   EXPECT_THROW(peek(names_), SinkError);
   EXPECT_THROW(recover(names_), SinkError);
   EXPECT_EQ(read_all(open_).size(), content.bytes.size() - 5);

@@ -134,6 +134,15 @@ TEST_F(KafkaLive, IsCheckedWithoutLeavingATrace) {
                                    HasSubstr("other does not exist")));
 }
 
+TEST_F(KafkaLive, WarnsOfATopicThatSoonForgets) {
+  KafkaAdmin(settings_, "test").create_topic(topic_, 1, {{"retention.ms", "60000"}});
+  std::vector<std::string> warnings;
+  for (const auto& finding : check_kafka(settings_, name_, {{"public", "orders"}})) {
+    if (finding.severity == KafkaFinding::Severity::warning) warnings.push_back(finding.what);
+  }
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("retention.ms=60000")));
+}
+
 TEST_F(KafkaLive, ChecksTheSizeOfARecordBeforeItIsSent) {
   KafkaAdmin(settings_, "test").create_topic(topic_, 1, {{"max.message.bytes", "1500000"}});
   const auto sink = started();

@@ -7,6 +7,7 @@
 
 #include "cdc/daemon/checks/finding.hpp"
 #include "cdc/daemon/stop_error.hpp"
+#include "cdc/sink.hpp"
 #include "config/settings.hpp"
 #include "replication/connection.hpp"
 
@@ -15,8 +16,6 @@ namespace pgcourier::cdc::daemon {
 // How `run` ends without its publication.
 StopError missing_publication(const config::Source& source, const std::string& database,
                               bool bookmark_exists);
-
-using TableNames = std::vector<std::pair<std::string, std::string>>;  // schema, table
 
 // The published tables that source.tables lets through. Throws FilterError and what a query throws.
 boost::asio::awaitable<TableNames> check_publication(replication::Connection& sql,

@@ -4,7 +4,6 @@
 #include <variant>
 
 #include "cdc/daemon/blocking.hpp"
-#include "cdc/daemon/checks/publication_checks.hpp"
 #include "cdc/daemon/checks/sink_checks.hpp"
 #include "cdc/daemon/checks/slot_checks.hpp"
 #include "cdc/daemon/checks/source_checks.hpp"
@@ -223,14 +222,18 @@ asio::awaitable<void> require_startable(const SessionContext& context, StartedSe
   throw StopError(error->exit_code, what);
 }
 
-asio::awaitable<void> warn_of_tables(const SessionContext& context, StartedSession& started) {
+asio::awaitable<TableNames> published_tables(const SessionContext& context, StartedSession& started,
+                                             bool warn) {
   Findings findings;
+  TableNames tables;
   {
     const auto sql = co_await started.sql->lease();
-    co_await check_publication(*sql, context.settings.source, started.server.identity.database,
-                               started.bookmark_exists, findings);
+    tables =
+        co_await check_publication(*sql, context.settings.source, started.server.identity.database,
+                                   started.bookmark_exists, findings);
   }
-  log_warnings(findings);
+  if (warn) log_warnings(findings);
+  co_return tables;
 }
 
 }  // namespace pgcourier::cdc::daemon

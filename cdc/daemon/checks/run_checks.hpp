@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cdc/daemon/checks/finding.hpp"
+#include "cdc/daemon/checks/publication_checks.hpp"
 #include "cdc/daemon/session_start.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -18,7 +19,9 @@ asio::awaitable<void> run_checks(const SessionContext& context, Findings& findin
 asio::awaitable<void> require_startable(const SessionContext& context, StartedSession& started,
                                         bool slot_is_missing);
 
-// Logs what the publication will not give, a missing replica identity first of all.
-asio::awaitable<void> warn_of_tables(const SessionContext& context, StartedSession& started);
+// The published tables that source.tables lets through. `warn`: logs what the publication will not
+// give, a missing replica identity first of all.
+asio::awaitable<TableNames> published_tables(const SessionContext& context, StartedSession& started,
+                                             bool warn);
 
 }  // namespace pgcourier::cdc::daemon

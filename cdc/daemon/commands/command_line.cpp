@@ -20,6 +20,23 @@ std::optional<protocol::Lsn> read_lsn(const std::string& text, const char* flag)
   return lsn;
 }
 
+std::string unknown_command(const CLI::App& app) {
+  for (const auto* chosen : app.get_subcommands()) {
+    if (auto text = unknown_command(*chosen); !text.empty()) return text;
+  }
+  const auto left = app.remaining();
+  if (app.get_require_subcommand_min() == 0 || !app.get_subcommands().empty() || left.empty() ||
+      left.front().starts_with('-')) {
+    return {};
+  }
+  std::string known;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known += (known.empty() ? "" : ", ") + command->get_name();
+  }
+  const std::string before = app.get_parent() ? app.get_name() + " " : "";
+  return "pgcourier: unknown command '" + before + left.front() + "'; the known ones: " + known;
+}
+
 int report_failures(const std::function<int()>& command) {
   try {
     return command();

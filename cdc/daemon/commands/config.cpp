@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "cdc/daemon/checks/settings_check.hpp"
 #include "cdc/daemon/commands/command_line.hpp"
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/exit_codes.hpp"
@@ -24,17 +25,23 @@ CLI::App* add_file_command(CLI::App& app, const std::shared_ptr<Flags>& flags,
   return command;
 }
 
-template <typename Use>
-int with_settings(const Flags& flags, Use use) {
-  try {
-    const auto loaded = config::load_settings(flags.file, config::process_overrides(flags.set));
-    for (const auto& warning : loaded.warnings) std::cerr << "warning: " << warning << '\n';
-    use(loaded);
-    return exit_done;
-  } catch (const config::SettingsError& error) {
-    std::cerr << "pgcourier: " << error.what() << '\n';
-    return exit_settings;
-  }
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) std::cerr << "warning: " << warning << '\n';
+}
+
+int show(const Flags& flags) {
+  const auto loaded = config::load_settings(flags.file, config::process_overrides(flags.set));
+  print_warnings(loaded.warnings);
+  std::cout << show_settings(loaded);
+  return exit_done;
+}
+
+int check(const Flags& flags) {
+  auto loaded = config::load_settings(flags.file, config::process_overrides(flags.set));
+  check_settings(loaded.settings, loaded.warnings);
+  print_warnings(loaded.warnings);
+  std::cout << "the settings are fine\n";
+  return exit_done;
 }
 
 }  // namespace
@@ -45,16 +52,11 @@ void add_config(CLI::App& app, Action& action) {
   config_command->require_subcommand(1);
   add_file_command(*config_command, flags, "show", "The effective settings, secrets masked")
       ->callback([flags, &action] {
-        action = [flags] {
-          return with_settings(*flags,
-                               [](const auto& loaded) { std::cout << show_settings(loaded); });
-        };
+        action = [flags] { return report_failures([&] { return show(*flags); }); };
       });
   add_file_command(*config_command, flags, "check", "Check the file without connecting anywhere")
       ->callback([flags, &action] {
-        action = [flags] {
-          return with_settings(*flags, [](const auto&) { std::cout << "the settings are fine\n"; });
-        };
+        action = [flags] { return report_failures([&] { return check(*flags); }); };
       });
   config_command->add_subcommand("schema", "The file's JSON Schema")->callback([&action] {
     action = [] {

@@ -10,6 +10,7 @@
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/exit_codes.hpp"
 #include "cdc/daemon/http_server.hpp"
+#include "config/settings.hpp"
 
 namespace pgcourier::cdc::daemon {
 
@@ -17,7 +18,7 @@ namespace {
 
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using namespace std::chrono_literals;
+constexpr const char* default_url = "http://127.0.0.1:8470";
 
 // "http://127.0.0.1:8470/…" → "127.0.0.1:8470"
 std::string authority(std::string url) {
@@ -26,8 +27,16 @@ std::string authority(std::string url) {
   return url.substr(0, url.find('/'));
 }
 
-int print_status(const std::string& url) {
-  const auto address = parse_listen_address(authority(url));
+// Throws CLI::ValidationError.
+ListenAddress read_url(const std::string& url) {
+  try {
+    return parse_listen_address(authority(url));
+  } catch (const config::SettingsError&) {
+    throw CLI::ValidationError("--url", "'" + url + "' is not a URL such as " + default_url);
+  }
+}
+
+int print_status(const std::string& url, const ListenAddress& address) {
   boost::asio::io_context io;
   boost::asio::ip::tcp::resolver resolver(io);
   beast::tcp_stream stream(io);
@@ -57,11 +66,13 @@ int print_status(const std::string& url) {
 }  // namespace
 
 void add_status(CLI::App& app, Action& action) {
-  auto url = std::make_shared<std::string>("http://127.0.0.1:8470");
+  auto url = std::make_shared<std::string>(default_url);
   auto* status = app.add_subcommand("status", "What a running pgcourier says of itself");
   status->add_option("--url", *url, "Where it listens (http.listen)")->capture_default_str();
   status->callback([url, &action] {
-    action = [url] { return report_failures([&] { return print_status(*url); }); };
+    action = [url, address = read_url(*url)] {
+      return report_failures([&] { return print_status(*url, address); });
+    };
   });
 }
 

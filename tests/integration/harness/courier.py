@@ -189,12 +189,17 @@ class Courier:
         return [parse(line) for _, line in read_lines(self.files, self.name) if line.endswith(b"\n")]
 
     def durable_lsn(self):
-        """End of the last whole transaction in the files, as a number; 0 without one."""
+        """End of the last whole transaction in the files, as a number; 0 without one. What stands behind a damage, as a
+        power cut leaves it, does not count."""
         for path in reversed(self.names()):
-            data = path.read_bytes()
-            for line in reversed(data[:data.rfind(b"\n") + 1].splitlines()):
-                if b'"end_lsn"' in line:
-                    return lsn(json.loads(line)["end_lsn"])
+            ends = [0]
+            for line in path.read_bytes().split(b"\n")[:-1]:
+                try:
+                    ends.append(lsn(json.loads(line).get("end_lsn", "0/0")))
+                except ValueError:
+                    break
+            if max(ends):
+                return max(ends)
         return 0
 
     def bookmark(self):

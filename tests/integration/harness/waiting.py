@@ -1,5 +1,4 @@
 """Waiting with a deadline, free ports, LSN arithmetic: what every driver needs."""
-import os
 import socket
 import time
 
@@ -43,8 +42,3 @@ def lsn(text):
 
 def lsn_text(number):
     return f"{number >> 32:X}/{number & 0xFFFFFFFF:X}"
-
-
-def full():
-    """Whether the long counts are asked for (./dev test --full)."""
-    return os.environ.get("PGCOURIER_TEST_FULL", "") not in ("", "0")
