@@ -45,7 +45,7 @@ bool is_topic(std::string_view text) {
 bool is_listen(std::string_view text) {
   if (text.empty()) return true;
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon > 255) return false;
+  if (colon > 255) return false;  // npos too
   const std::string_view port = text.substr(colon + 1);
   return !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit) &&
          text.find_first_of(" \t\r\n\f\v") == std::string_view::npos;

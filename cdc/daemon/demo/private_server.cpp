@@ -20,12 +20,12 @@ namespace {
 
 // The newest one that Debian installed.
 fs::path find_binaries() {
-  std::vector<std::pair<int, fs::path>> found;
+  std::vector<std::pair<long, fs::path>> found;
   std::error_code none;
   for (const auto& major : fs::directory_iterator("/usr/lib/postgresql", none)) {
     const auto binaries = major.path() / "bin";
     if (fs::exists(binaries / "initdb")) {
-      found.emplace_back(std::atoi(major.path().filename().c_str()), binaries);
+      found.emplace_back(std::strtol(major.path().filename().c_str(), nullptr, 10), binaries);
     }
   }
   if (found.empty()) {
