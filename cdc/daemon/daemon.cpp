@@ -23,6 +23,13 @@ namespace {
 // After shutdown_timeout: for what ends a session once that has passed.
 constexpr auto leave_after = 1s;
 
+void log_stopped(const NextStep& step) {
+  log::error("stopped", {{"error", step.what},
+                         {"kind", step.kind},
+                         {"sqlstate", step.sqlstate},
+                         {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+}
+
 // The program's life on its io thread.
 class Daemon {
  public:
@@ -101,10 +108,7 @@ class Daemon {
       return;
     }
     exit_code_ = step.exit_code;
-    log::error("stopped", {{"error", step.what},
-                           {"kind", step.kind},
-                           {"sqlstate", step.sqlstate},
-                           {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+    log_stopped(step);
   }
 
   // Decides what a failed session means; sets stopped_for_good_ or waits.
@@ -116,10 +120,7 @@ class Daemon {
       if (step.exit_code == exit_done) {
         log::info("ended", {{"reason", step.what}});
       } else {
-        log::error("stopped", {{"error", step.what},
-                               {"kind", step.kind},
-                               {"sqlstate", step.sqlstate},
-                               {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+        log_stopped(step);
       }
       co_return;
     }
@@ -206,7 +207,7 @@ class Daemon {
     if (stopping_) return;  // cancelled by stop()
     const auto step = next_step(error, false);
     exit_code_ = step.exit_code;
-    log::error("stopped", {{"error", step.what}, {"kind", step.kind}});
+    log_stopped(step);
   }
 
   const RunRequest& request_;
@@ -238,9 +239,7 @@ int run_daemon(const RunRequest& request) {
     return Daemon(request, std::move(loaded.settings)).run();
   } catch (const std::exception&) {
     const auto step = next_step(std::current_exception(), false);
-    log::error("stopped", {{"error", step.what},
-                           {"kind", step.kind},
-                           {"exit_code", static_cast<std::int64_t>(step.exit_code)}});
+    log_stopped(step);
     return step.exit_code;
   }
 }

@@ -172,14 +172,13 @@ asio::awaitable<void> SessionStart::create_slot() {
   options.failover = version >= 170000 && !started_.server.standby;
   context_.status.enter(PipelineState::connecting, "creating the replication slot");
   // tell_blockers() never ends by itself.
-  co_await first_of(send_create_slot(options), tell_blockers());
+  auto command = protocol::create_replication_slot(options, version);
+  co_await first_of(send(std::move(command)), tell_blockers());
   fresh_slot_ = true;
   log::info("replication slot created", {{"slot", options.slot}});
 }
 
-asio::awaitable<void> SessionStart::send_create_slot(protocol::CreateLogicalSlot options) {
-  const int version = started_.stream->server_version();
-  const auto command = protocol::create_replication_slot(options, version);
+asio::awaitable<void> SessionStart::send(std::string command) {
   co_await started_.stream->query(command);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "cdc/daemon/instance_lock.hpp"
@@ -14,7 +15,6 @@
 #include "cdc/sink.hpp"
 #include "cdc/start_check.hpp"
 #include "config/settings.hpp"
-#include "protocol/replication_commands.hpp"
 #include "replication/connection.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -59,7 +59,7 @@ class SessionStart {
   asio::awaitable<void> take_slot();
   asio::awaitable<bool> prepare_slot();
   asio::awaitable<void> create_slot();
-  asio::awaitable<void> send_create_slot(protocol::CreateLogicalSlot options);
+  asio::awaitable<void> send(std::string command);
   asio::awaitable<void> tell_blockers();
   asio::awaitable<bool> try_start_replication();
   asio::awaitable<void> wait_for_slot();

@@ -38,6 +38,14 @@ asio::awaitable<void> check_sinks_on_worker(const SessionContext& context, const
                      [settings, names, found] { check_sinks(*settings, *names, *found); });
 }
 
+asio::awaitable<TableNames> look_at_publication(const SessionContext& context,
+                                                StartedSession& started, Findings& findings) {
+  const auto sql = co_await started.sql->lease();
+  co_return co_await check_publication(*sql, context.settings.source,
+                                       started.server.identity.database, started.bookmark_exists,
+                                       findings);
+}
+
 class Checks {
  public:
   Checks(const SessionContext& context, Findings& findings)
@@ -155,10 +163,7 @@ class Checks {
   }
 
   asio::awaitable<void> look_at_publication() {
-    const auto sql = co_await started_.sql->lease();
-    tables_ = co_await check_publication(*sql, context_.settings.source,
-                                         started_.server.identity.database,
-                                         started_.bookmark_exists, findings_);
+    tables_ = co_await daemon::look_at_publication(context_, started_, findings_);
   }
 
   // The slot was read before the bookmarks and the server's position is read after them, so none
@@ -204,15 +209,12 @@ asio::awaitable<void> run_checks(const SessionContext& context, Findings& findin
 asio::awaitable<void> require_startable(const SessionContext& context, StartedSession& started,
                                         bool slot_is_missing) {
   Findings findings;
-  TableNames tables;
   {
     const auto sql = co_await started.sql->lease();
     co_await check_server(*sql, context.settings, slot_is_missing, started.bookmark_exists,
                           findings);
-    tables =
-        co_await check_publication(*sql, context.settings.source, started.server.identity.database,
-                                   started.bookmark_exists, findings);
   }
+  const auto tables = co_await look_at_publication(context, started, findings);
   co_await check_sinks_on_worker(context, tables, findings);
   log_warnings(findings);
   const auto* error = findings.first_error();
@@ -225,13 +227,7 @@ asio::awaitable<void> require_startable(const SessionContext& context, StartedSe
 asio::awaitable<TableNames> published_tables(const SessionContext& context, StartedSession& started,
                                              bool warn) {
   Findings findings;
-  TableNames tables;
-  {
-    const auto sql = co_await started.sql->lease();
-    tables =
-        co_await check_publication(*sql, context.settings.source, started.server.identity.database,
-                                   started.bookmark_exists, findings);
-  }
+  auto tables = co_await look_at_publication(context, started, findings);
   if (warn) log_warnings(findings);
   co_return tables;
 }
