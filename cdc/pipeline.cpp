@@ -139,6 +139,10 @@ void Pipeline::advance_bookmarks(Time now, bool force) {
   }
 }
 
+void Pipeline::stop_lingering() {
+  for (auto& state : sinks_) state.sink->stop_lingering();
+}
+
 void Pipeline::flush() {
   for (auto& state : sinks_) state.sink->flush();
 }

@@ -61,7 +61,8 @@ class Pipeline {
   // `force`d, for what was only quiet (delivery.md 8).
   void advance_bookmarks(Time now, bool force);
 
-  // Asks the sinks to make durable what they hold.
+  // As cdc::Sink says, for all.
+  void stop_lingering();
   void flush();
 
   // Above the limit of bytes in flight, until half of it is free: don't read the socket.

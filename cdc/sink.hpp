@@ -125,6 +125,9 @@ class Sink {
   // falls. Answered by Progress::bookmarked, at once or later.
   virtual void advance(const Position& position) = 0;
 
+  // Nothing more is on its way just now: what waits only for more to come need not wait.
+  virtual void stop_lingering() {}
+
   // Asks that what was written so far become durable soon, as before a shutdown.
   virtual void flush() = 0;
 

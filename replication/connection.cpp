@@ -139,6 +139,8 @@ asio::awaitable<void> Connection::start_copy_both(std::string_view command) {
   impl_->copy_done_sent = false;
 }
 
+bool Connection::coalescing() const { return impl_->opened().coalescing(); }
+
 asio::awaitable<void> Connection::read_some() { co_await impl_->opened().read_coalesced(); }
 
 std::optional<protocol::ByteView> Connection::next_copy_data() {

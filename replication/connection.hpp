@@ -75,6 +75,8 @@ class Connection {
   // after at least one byte came, at once if a whole message is there. ConnectionError at the end
   // of the stream.
   asio::awaitable<void> read_some();
+  // The stream is busy: more is on its way already.
+  bool coalescing() const;
 
   // The next whole CopyData payload that read_some() brought, if any; views are valid until the
   // next read_some(). Answers to notices and parameter changes are kept apart; ErrorResponse throws

@@ -40,6 +40,7 @@ class MessageStream {
   // The same for a stream of many small messages: leaves the socket alone as ReadPolicy decides,
   // and always lets the io context run what else is ready.
   asio::awaitable<void> read_coalesced();
+  bool coalescing() const { return policy_.coalescing(); }
 
   // The one byte that answers SSLRequest, and not one byte more.
   asio::awaitable<char> read_byte();

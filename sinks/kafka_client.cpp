@@ -15,7 +15,8 @@ using Property = std::pair<const char*, const char*>;
 
 // May be set otherwise by the user's properties.
 constexpr auto defaults = std::to_array<Property>({
-    {"linger.ms", "5"},
+    // While the stream is busy; when it is quiet, KafkaLinger ends it.
+    {"linger.ms", "50"},
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
@@ -101,9 +102,13 @@ void KafkaTrouble::note(rd_kafka_event_t* event) {
     all_brokers_down_ = true;
     if (!text_.empty()) return;  // the error before it says why
   }
-  if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) refused_ = "Kafka refuses the log-in";
-  if (error == RD_KAFKA_RESP_ERR__SSL) refused_ = "TLS with Kafka fails";
   text_ = rd_kafka_event_error_string(event);
+  if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) refused_ = "Kafka refuses the log-in";
+  // With TLS 1.3 a broker refuses a certificate only after our handshake is done: librdkafka calls
+  // that a transport error, with OpenSSL's text.
+  if (error == RD_KAFKA_RESP_ERR__SSL || text_.find("SSL routines") != std::string::npos) {
+    refused_ = "TLS with Kafka fails";
+  }
 }
 
 void KafkaTrouble::clear() {

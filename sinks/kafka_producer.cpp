@@ -86,6 +86,7 @@ void KafkaProducer::open(const std::string& client_id) {
   queue_.reset(rd_kafka_queue_get_main(client_.get()));
   static constexpr std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_.get(), wake_.get(), &one, sizeof(one));
+  linger_.start(client_.get());
   opened_.store(true, std::memory_order_release);
 }
 
@@ -146,6 +147,7 @@ std::size_t KafkaProducer::produce(KafkaTopic& topic, const KafkaRecord& record,
         settings_, is_undeliverable(error) ? SinkFailure::undeliverable : SinkFailure::unavailable,
         describe(topic) + ": " + rd_kafka_error_string(refused.get()));
   }
+  lingers_ = true;
   if (topic.unacknowledged++ == 0) topic.last_progress = Clock::now();
   const auto now_partitions = topic.partitions_now.load(std::memory_order_relaxed);
   if (now_partitions != topic.partitions) {
@@ -256,9 +258,8 @@ std::string KafkaProducer::stalled_because() const {
   return {};
 }
 
-void KafkaProducer::flush() {
-  // librdkafka's threads end the linger only while the call lasts, so 0 would do nothing.
-  if (client_) rd_kafka_flush(client_.get(), 1);
+void KafkaProducer::end_linger() {
+  if (std::exchange(lingers_, false)) linger_.end();
 }
 
 void KafkaProducer::drain() {

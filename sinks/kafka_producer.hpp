@@ -15,6 +15,7 @@
 #include "config/settings.hpp"
 #include "sinks/kafka_client.hpp"
 #include "sinks/kafka_handles.hpp"
+#include "sinks/kafka_linger.hpp"
 #include "sinks/kafka_topic.hpp"
 #include "sinks/worker_fd.hpp"
 
@@ -67,8 +68,8 @@ class KafkaProducer {
   // over.
   void collect(KafkaReports& reports);
 
-  // Ends the linger of what is queued.
-  void flush();
+  // Ends the linger of what is queued. Never blocks.
+  void end_linger();
 
   std::uint64_t events() const { return events_acknowledged_; }
   std::uint64_t bytes() const { return bytes_acknowledged_; }
@@ -89,6 +90,8 @@ class KafkaProducer {
   mutable std::mutex topics_mutex_;
   ClientHandle client_;
   QueueHandle queue_;
+  KafkaLinger linger_;                // uses client_: ends before it
+  bool lingers_ = false;              // something was produced since end_linger()
   std::atomic<bool> opened_ = false;  // client_ and queue_ are there for the io thread
 
   KafkaTrouble trouble_;

@@ -28,7 +28,12 @@ std::size_t to_size(const std::string& digits) {
 }  // namespace
 
 KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& name, bool messages)
-    : settings_(settings), name_(name), messages_(messages), producer_(settings_) {}
+    : settings_(settings),
+      name_(name),
+      messages_(messages),
+      lingers_as_told_(settings.properties.contains("linger.ms") ||
+                       settings.properties.contains("queue.buffering.max.ms")),
+      producer_(settings_) {}
 
 KafkaAdmin& KafkaSink::admin() {
   if (!admin_) {
@@ -226,7 +231,11 @@ void KafkaSink::send_position() {
   producer_.produce(*position_topic_, record, 0);
 }
 
-void KafkaSink::flush() { producer_.flush(); }
+void KafkaSink::stop_lingering() {
+  if (!lingers_as_told_) producer_.end_linger();
+}
+
+void KafkaSink::flush() { producer_.end_linger(); }
 
 void KafkaSink::collect(cdc::Progress& progress) {
   KafkaReports reports;

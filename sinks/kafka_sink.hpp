@@ -34,6 +34,7 @@ class KafkaSink final : public cdc::Sink {
   cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) override;
   void commit(cdc::TransactionNumber, protocol::Lsn) override {}
   void advance(const cdc::Position& position) override;
+  void stop_lingering() override;
   void flush() override;
   int ready_fd() const override { return producer_.ready_fd(); }
   void collect(cdc::Progress& progress) override;
@@ -59,6 +60,7 @@ class KafkaSink final : public cdc::Sink {
   const config::KafkaSettings settings_;
   const std::string name_;
   const bool messages_;
+  const bool lingers_as_told_;  // the user's linger.ms holds for a quiet stream too
 
   std::unique_ptr<KafkaAdmin> admin_;
   KafkaProducer producer_;

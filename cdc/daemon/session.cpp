@@ -94,6 +94,7 @@ asio::awaitable<void> Session::read_loop() {
     last_heard_ = Clock::now();
     asked_after_silence_ = false;
     co_await consume_received();
+    if (!stream.coalescing()) pipeline_->stop_lingering();
     turn(Clock::now());
   }
   if (!copy_done_sent_) {
@@ -149,6 +150,7 @@ asio::awaitable<void> Session::describe_relation() {
 asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& question) {
   CatalogAnswer answer;
   if (!question.primary_key && question.type_oids.empty()) co_return answer;
+  std::string lost;
   for (;;) {
     try {
       const auto sql = co_await started_.sql->lease();
@@ -168,12 +170,13 @@ asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& quest
         }
       }
       co_return answer;
-    } catch (const replication::ConnectionError& lost) {
-      log::warn("waiting for the second connection", {{"error", std::string_view(lost.what())}});
     } catch (const protocol::ServerError& refused) {
       if (!passes_by_itself(refused)) throw;
-      log::warn("waiting for the second connection", {{"error", std::string_view(refused.what())}});
+      lost = refused.what();
+    } catch (const replication::ConnectionError& error) {
+      lost = error.what();
     }
+    log::warn("waiting for the second connection", {{"error", lost}});
     answer = {};
     co_await pause(context_.io, 1s);
   }

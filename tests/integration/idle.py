@@ -4,10 +4,12 @@ import signal
 import threading
 import time
 
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
 from harness.checker import check_files
 from harness.program import cases_of, run_cases
 from harness.scenario import Scenario
-from harness.shared import courier, insert, server
+from harness.shared import broker, courier, insert, server
 from harness.truth import Truth
 from harness.waiting import TestFailure, lsn, require, wait_for
 from harness.workload import Workload
@@ -223,6 +225,26 @@ def case_latency_at_one_transaction_a_second():
         print(f"      commit to file: median {found[len(found) // 2]:.1f} ms, p99 {p99:.1f} ms, "
               f"max {found[-1]:.1f} ms of {len(found)}", flush=True)
         require(p99 <= 50, f"p99 {p99:.1f} ms")
+        process.terminate()
+
+
+def case_a_quiet_stream_does_not_linger_in_kafka():
+    """The default linger.ms of 50 is for busy streams."""
+    with courier(sinks=("kafka",)) as pipeline:
+        process, topic = pipeline.run_streaming(), f"{pipeline.name}.public.orders"
+        consumer = Consumer({"bootstrap.servers": broker().bootstrap, "group.id": "latency", "fetch.wait.max.ms": 10})
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(6)])
+        found = []
+        for _ in range(22):
+            insert(1)
+            committed = time.monotonic()
+            require(consumer.poll(20) is not None, "nothing in Kafka after 20 s")
+            found.append((time.monotonic() - committed) * 1000)
+            time.sleep(0.2)
+        consumer.close()
+        found = sorted(found[1:])  # the first waits for the consumer to find its way
+        print(f"      commit to consumer: median {found[10]:.1f} ms, max {found[-1]:.1f} ms", flush=True)
+        require(found[10] < 40, f"median {found[10]:.1f} ms")
         process.terminate()
 
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <set>
@@ -195,6 +197,26 @@ TEST_F(KafkaLive, RefusesRecordsWithoutKeyInACompactedTopicAsUndeliverable) {
   const auto error = error_of([&] { driver.wait_for_all(); });
   EXPECT_EQ(error.failure(), SinkFailure::undeliverable);
   EXPECT_THAT(error.what(), HasSubstr("compacted"));
+}
+
+TEST_F(KafkaLive, LingersOnAQuietStreamOnlyAsLongAsTheUserSaid) {
+  const auto median_time = [&] {
+    const auto sink = started();
+    KafkaDriver driver(*sink);
+    std::vector<std::chrono::steady_clock::duration> times;
+    for (int i = 0; i < 9; ++i) {
+      const auto written = std::chrono::steady_clock::now();
+      driver.write(record(orders_, Routing::by_key, "k", "v"));
+      sink->stop_lingering();
+      EXPECT_TRUE(driver.wait_for_all());
+      times.push_back(std::chrono::steady_clock::now() - written);
+    }
+    std::nth_element(times.begin(), times.begin() + 4, times.end());
+    return times[4];
+  };
+  EXPECT_LT(median_time(), std::chrono::milliseconds(40));
+  settings_.properties["linger.ms"] = "200";
+  EXPECT_GE(median_time(), std::chrono::milliseconds(200));
 }
 
 TEST_F(KafkaLive, EndsTheSessionWhenATopicDisappears) {
