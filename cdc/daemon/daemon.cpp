@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "cdc/daemon/checks/settings_check.hpp"
 #include "cdc/daemon/http_server.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/pipeline_status.hpp"
@@ -12,7 +13,6 @@
 #include "cdc/daemon/session.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/daemon/version.hpp"
-#include "cdc/table_filter.hpp"
 
 namespace pgcourier::cdc::daemon {
 
@@ -177,7 +177,8 @@ class Daemon {
     try {
       auto loaded =
           config::load_settings(request_.settings_file, config::process_overrides(request_.set));
-      const TableFilter usable(loaded.settings.source.tables);
+      check_settings(loaded.settings, loaded.warnings);
+      for (const auto& warning : loaded.warnings) log::warn(warning);
       const bool other_filter = loaded.settings.source.tables != settings_.source.tables;
       log::set_level(loaded.settings.log.level);
       settings_.log = loaded.settings.log;
@@ -234,6 +235,7 @@ int run_daemon(const RunRequest& request) {
     auto loaded =
         config::load_settings(request.settings_file, config::process_overrides(request.set));
     log::init(loaded.settings.log.level, loaded.settings.log.format);
+    check_settings(loaded.settings, loaded.warnings);
     for (const auto& warning : loaded.warnings) log::warn(warning);
     log::info("starting", {{"name", loaded.settings.name}, {"version", version}});
     return Daemon(request, std::move(loaded.settings)).run();

@@ -170,7 +170,7 @@ TEST_F(HttpServerTest, ListensOnIpv6) {
   try {
     start("[::1]:0");
   } catch (const config::SettingsError& error) {
-    GTEST_SKIP() << error.what();
+    GTEST_SKIP() << "a machine without IPv6: " << error.what();
   }
   EXPECT_THAT(server_->url(), StartsWith("http://[::1]:"));
 }

@@ -8,7 +8,7 @@
 
 namespace pgcourier::cdc::daemon {
 
-// Throws what `run` would end with: for source.tables, source.url, http.listen and the properties
+// Throws SettingsError or SinkError for source.tables, source.url, http.listen and the properties
 // of a Kafka sink. Files may be only where `run` is: password_file is not read, and a certificate
 // or key that is missing is a warning.
 void check_settings(const config::Settings& settings, std::vector<std::string>& warnings);
