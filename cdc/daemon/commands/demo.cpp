@@ -55,7 +55,10 @@ class TemporaryFolder {
 class Demo {
  public:
   Demo(std::optional<std::chrono::milliseconds> duration, std::string brokers)
-      : duration_(duration), brokers_(std::move(brokers)), server_(folder_.path()) {}
+      : duration_(duration), brokers_(std::move(brokers)), server_(folder_.path()) {
+    std::ofstream(pass_file()) << "*:*:*:*:" << server_.password() << '\n';
+    fs::permissions(pass_file(), fs::perms::owner_read | fs::perms::owner_write);
+  }
 
   int run() {
     asio::io_context io{1};
@@ -75,6 +78,8 @@ class Demo {
  private:
   fs::path files() const { return folder_.path() / "files"; }
   fs::path log() const { return folder_.path() / "pgcourier.log"; }
+  // The URL is good for psql too, and shows no password.
+  fs::path pass_file() const { return folder_.path() / "pgpass"; }
 
   config::ConnectionTarget target() const {
     std::vector<std::string> warnings;
@@ -85,7 +90,7 @@ class Demo {
 
   std::string url() const {
     return "postgresql://demo@127.0.0.1:" + std::to_string(server_.port()) +
-           "/postgres?sslmode=disable";
+           "/postgres?sslmode=disable&passfile=" + pass_file().string();
   }
 
   asio::awaitable<void> until_interrupted(asio::io_context& io) {
@@ -139,19 +144,15 @@ class Demo {
 
   void start_courier() {
     const auto settings = folder_.path() / "pgcourier.yaml";
-    const auto password = folder_.path() / "password";
-    std::ofstream(password) << server_.password() << '\n';
-    fs::permissions(password, fs::perms::owner_read | fs::perms::owner_write);
     std::ofstream file(settings);
     file << "name: demo\n"
-         << "source:\n  url: " << url() << "\n  password_file: " << password.string()
-         << "\n  publication: shop\n  slot: demo\n"
+         << "source:\n  url: " << url() << "\n  publication: shop\n  slot: demo\n"
          << "sinks:\n  - files: {directory: " << files().string() << "}\n";
     if (!brokers_.empty()) file << "  - kafka: {brokers: '" << brokers_ << "'}\n";
     file << "http: {listen: '" << http_ << "'}\nstate_dir: " << (folder_.path() / "state").string()
          << "\n";
     file.close();
-    std::cout << "-- PostgreSQL: " << url() << "\n-- files:      " << files().string()
+    std::cout << "-- PostgreSQL: psql '" << url() << "'\n-- files:      " << files().string()
               << "\n-- status:     http://" << http_ << "/\n-- metrics:    http://" << http_
               << "/metrics\n-- settings:   " << settings.string()
               << "\n-- log:        " << log().string() << "\n";
