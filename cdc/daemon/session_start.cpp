@@ -24,12 +24,6 @@ namespace pgcourier::cdc::daemon {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-namespace {
-
-constexpr std::string_view object_in_use = "55006";
-
-}  // namespace
-
 asio::awaitable<void> SessionStart::run() {
   started_.sinks = sinks::make_sinks(context_.settings);
   bookmarks_.resize(started_.sinks.size());

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "cdc/daemon/checks/finding.hpp"
 #include "cdc/start_check.hpp"
@@ -11,6 +12,9 @@
 #include "replication/catalog.hpp"
 
 namespace pgcourier::cdc::daemon {
+
+// SQLSTATE of a slot that somebody uses.
+inline constexpr std::string_view object_in_use = "55006";
 
 struct SlotView {
   SlotState state = SlotState::present;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cdc/daemon/blocking.hpp"
+#include "cdc/daemon/checks/slot_checks.hpp"
 #include "cdc/daemon/commands/command_line.hpp"
 #include "cdc/daemon/commands/commands.hpp"
 #include "cdc/daemon/log.hpp"
@@ -13,6 +14,7 @@
 #include "cdc/daemon/stop_error.hpp"
 #include "config/load_settings.hpp"
 #include "protocol/replication_commands.hpp"
+#include "protocol/server_error.hpp"
 #include "replication/catalog.hpp"
 #include "replication/session_settings.hpp"
 
@@ -91,7 +93,12 @@ asio::awaitable<void> drop_slot(Work& work) {
   const auto target = connection_target(work.settings);
   replication::Connection stream(work.io, work.settings.limits.message_bytes);
   co_await stream.open(target, replication::Purpose::replication, replication::session_settings());
-  co_await stream.query(protocol::drop_replication_slot(work.settings.source.slot, false));
+  try {
+    co_await stream.query(protocol::drop_replication_slot(work.settings.source.slot, false));
+  } catch (const protocol::ServerError& error) {
+    if (error.sqlstate() != object_in_use) throw;
+    throw StopError(exit_slot_in_use, std::string(error.what()) + "; stop who uses it first");
+  }
   co_await stream.terminate();
   std::cout << "slot " << work.settings.source.slot
             << " dropped; what it held back and was not delivered is gone\n";

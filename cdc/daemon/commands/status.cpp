@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
+#include <chrono>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,6 +21,7 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 constexpr const char* default_url = "http://127.0.0.1:8470";
+constexpr std::chrono::seconds patience{10};
 
 // "http://127.0.0.1:8470/…" → "127.0.0.1:8470"
 std::string authority(std::string url) {
@@ -36,18 +39,33 @@ ListenAddress read_url(const std::string& url) {
   }
 }
 
+using Answer = http::response<http::string_body>;
+
+boost::asio::awaitable<void> ask(std::string url, ListenAddress address, Answer& answer) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::ip::tcp::resolver resolver(executor);
+  beast::tcp_stream stream(executor);
+  stream.expires_after(patience);
+  const auto port = std::to_string(address.port);
+  const auto endpoints =
+      co_await resolver.async_resolve(address.host, port, boost::asio::use_awaitable);
+  co_await stream.async_connect(endpoints, boost::asio::use_awaitable);
+  http::request<http::empty_body> request(http::verb::get, "/api/v1/status", 11);
+  request.set(http::field::host, authority(url));
+  co_await http::async_write(stream, request, boost::asio::use_awaitable);
+  beast::flat_buffer buffer;
+  co_await http::async_read(stream, buffer, answer, boost::asio::use_awaitable);
+}
+
 int print_status(const std::string& url, const ListenAddress& address) {
   boost::asio::io_context io;
-  boost::asio::ip::tcp::resolver resolver(io);
-  beast::tcp_stream stream(io);
-  http::response<http::string_body> answer;
+  Answer answer;
+  std::exception_ptr failure;
+  boost::asio::co_spawn(io, ask(url, address, answer),
+                        [&failure](std::exception_ptr error) { failure = error; });
+  io.run();
   try {
-    stream.connect(resolver.resolve(address.host, std::to_string(address.port)));
-    http::request<http::empty_body> request(http::verb::get, "/api/v1/status", 11);
-    request.set(http::field::host, authority(url));
-    http::write(stream, request);
-    beast::flat_buffer buffer;
-    http::read(stream, buffer, answer);
+    if (failure) std::rethrow_exception(failure);
   } catch (const boost::system::system_error& error) {
     std::cerr << "pgcourier: no status at " << url << ": " << error.code().message()
               << "; is pgcourier running, and http.listen set?\n";
