@@ -96,6 +96,7 @@ struct Connection::Impl {
   bool server_ended_copy = false;
   bool copy_done_sent = false;
   std::string outgoing;  // reused for each message
+  config::Host host;
   std::string peer;
 };
 
@@ -111,6 +112,7 @@ asio::awaitable<void> Connection::open(
   OpenedSession session = co_await open_session(impl_->io, request);
   impl_->stream = std::move(session.stream);
   impl_->state = std::move(session.state);
+  impl_->host = std::move(session.host);
   impl_->peer = impl_->stream->transport().peer();
 }
 
@@ -196,6 +198,8 @@ int Connection::server_version() const {
   const auto found = parameters.find("server_version");
   return found == parameters.end() ? 0 : protocol::server_version_number(found->second);
 }
+
+const config::Host& Connection::host() const { return impl_->host; }
 
 const std::string& Connection::peer() const { return impl_->peer; }
 

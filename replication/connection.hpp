@@ -101,7 +101,9 @@ class Connection {
   std::vector<protocol::ServerFields> take_notices();
 
   const protocol::ServerSession& server() const;
-  int server_version() const;       // as server_version_num: 150018
+  int server_version() const;  // as server_version_num: 150018
+  // The host that was reached, with its address: to come back to the same server.
+  const config::Host& host() const;
   const std::string& peer() const;  // "db1:5432" or the socket's path, for messages
   bool uses_tls() const;
   ReadCounts read_counts() const;  // since open()

@@ -94,8 +94,9 @@ asio::awaitable<std::vector<Endpoint>> resolve(const config::Host& host) {
     Endpoint endpoint;
     std::memcpy(&endpoint.address, found.data(), found.size());
     endpoint.size = static_cast<socklen_t>(found.size());
-    const std::string numeric = found.address().to_string();
-    endpoint.text = (numeric == shown ? shown : shown + " (" + numeric + ")") + ":" + port;
+    endpoint.numeric = found.address().to_string();
+    endpoint.text =
+        (endpoint.numeric == shown ? shown : shown + " (" + endpoint.numeric + ")") + ":" + port;
     endpoints.push_back(std::move(endpoint));
   }
   co_return endpoints;

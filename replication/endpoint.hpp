@@ -17,6 +17,8 @@ struct Endpoint {
   socklen_t size = 0;
   std::string text;  // "db1:5432", "db1 (192.0.2.1):5432" or the socket's path, for messages
 
+  std::string numeric;  // the IP address alone; empty for a socket's path
+
   bool is_unix() const { return address.ss_family == AF_UNIX; }
 };
 

@@ -18,6 +18,7 @@ namespace pgcourier::replication {
 struct OpenedSession {
   std::unique_ptr<MessageStream> stream;
   SessionState state;
+  config::Host host;  // the one that was reached, with its address
 };
 
 struct OpenRequest {

@@ -60,25 +60,39 @@ class Daemon {
                    }));
     io_.run();
     workers_.join();
+    log_sums();
     return exit_code_;
   }
 
  private:
+  void log_sums() const {
+    for (const auto& [id, sum] : memory_.sums) {
+      log::info("sink closed", {{"sink", id},
+                                {"events", sum.totals.events},
+                                {"bytes", sum.totals.bytes},
+                                {"checksum", static_cast<std::uint64_t>(sum.totals.checksum)},
+                                {"sessions", sum.sessions},
+                                {"confirmed_lsn", protocol::to_string(sum.confirmed)}});
+    }
+  }
+
   asio::awaitable<void> run_sessions() {
     unsigned attempt = 0;
     auto silence_timeout = settings_.source.silence_timeout;
     for (;;) {
-      const SessionContext context{io_, workers_, settings_, request_.options, status_};
+      const SessionContext context{io_, workers_, settings_, request_.options, status_, memory_};
       Session session(context, silence_timeout);
       session_ = &session;
       std::exception_ptr failure;
+      auto end = SessionEnd::stopped;
       try {
-        co_await session.run();
+        end = co_await session.run();
       } catch (...) {
         failure = std::current_exception();
       }
       session_ = nullptr;
-      if (!failure && !reload_pending_) co_return;
+      const bool again = reload_pending_ || end == SessionEnd::promoted;
+      if (!failure && !again) co_return;
       if (stopping_) {
         if (failure) failed_to_stop(failure);
         co_return;
@@ -216,6 +230,7 @@ class Daemon {
   asio::io_context io_{1};
   asio::thread_pool workers_;
   PipelineStatus status_;
+  RunMemory memory_;
   std::optional<HttpServer> http_;
   asio::signal_set signals_;
   asio::steady_timer retry_timer_;

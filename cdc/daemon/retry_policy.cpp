@@ -127,7 +127,8 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
   } catch (const FilterError& filter) {
     return stop(exit_settings, "settings", filter.what());
   } catch (const StopError& refusal) {
-    return stop(refusal.exit_code(), "settings", refusal.what());
+    const bool of_slot = refusal.exit_code() == exit_slot;
+    return stop(refusal.exit_code(), of_slot ? "slot" : "settings", refusal.what());
   } catch (const std::bad_alloc&) {
     return stop(exit_internal, "internal", "out of memory");
   } catch (const std::exception& other) {

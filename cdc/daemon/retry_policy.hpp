@@ -10,7 +10,7 @@ namespace pgcourier::cdc::daemon {
 struct NextStep {
   bool retry = false;
   int exit_code = 70;    // if it is not retried
-  std::string kind;      // server | network | protocol | sink | settings | internal
+  std::string kind;      // server | network | protocol | sink | slot | settings | internal
   std::string sqlstate;  // the server's, else empty
   std::string what;      // for the log: the error, and what to do about it
 };

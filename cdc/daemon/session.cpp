@@ -6,15 +6,18 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "cdc/daemon/blocking.hpp"
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
+#include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/status_message.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "protocol/server_error.hpp"
 #include "replication/catalog.hpp"
 #include "sinks/encoding/make_encoder.hpp"
+#include "sinks/sink_factory.hpp"
 
 namespace pgcourier::cdc::daemon {
 
@@ -54,7 +57,7 @@ asio::awaitable<SessionEnd> Session::run() {
   // Also after a cancellation: sinks have threads to join.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   if (reader_left) co_await close_without_reader();
-  if (pipeline_) log_totals();
+  if (pipeline_) remember();
   context_.status.detach();
   pipeline_.reset();
   auto remains = std::move(started_);
@@ -62,6 +65,7 @@ asio::awaitable<SessionEnd> Session::run() {
   started_.bookmark_exists = remains.bookmark_exists;
   co_await discard(context_.workers, std::move(remains));
   if (failure) std::rethrow_exception(failure);
+  if (promoted_ && !end_requested_) co_return SessionEnd::promoted;
   co_return end_requested_ ? SessionEnd::stopped : SessionEnd::until_reached;
 }
 
@@ -278,12 +282,16 @@ void Session::end_copy_when_settled() {
 }
 
 asio::awaitable<void> Session::close_orderly() {
+  if (promoted_) {
+    co_await identify_server(*started_.stream, context_.settings.source.slot, started_.server);
+  }
   co_await started_.stream->terminate();
   for (const auto& sink : started_.sinks) {
     auto* target = sink.get();
     co_await on_worker(context_.workers, [target] { target->close(); });
   }
-  if (started_.until && !end_requested_) {
+  if (promoted_) co_await adopt_timeline();
+  if (started_.until && !end_requested_ && !promoted_) {
     const auto sql = co_await started_.sql->lease();
     const auto slot = co_await replication::find_slot(*sql, context_.settings.source.slot);
     if (!slot || !slot->confirmed_flush_lsn || *slot->confirmed_flush_lsn < *started_.until) {
@@ -316,14 +324,37 @@ asio::awaitable<void> Session::close_without_reader() {
   }
 }
 
-void Session::log_totals() const {
+// All that was delivered came from this one server: what came after the promotion is of its new
+// timeline, what came before of both.
+asio::awaitable<void> Session::adopt_timeline() {
+  auto sinks = sinks::make_sinks(context_.settings);
+  for (const auto& sink : sinks) {
+    if (!sink->keeps_bookmark()) continue;
+    auto* target = sink.get();
+    auto bookmark = co_await on_worker(context_.workers, [target] { return target->open(); });
+    if (!bookmark) continue;
+    bookmark->identity.timeline = started_.server.identity.timeline;
+    const auto* adopted = &*bookmark;
+    co_await on_worker(context_.workers, [target, adopted] {
+      target->start(*adopted);
+      target->close();
+    });
+  }
+  auto* done = &sinks;
+  co_await on_worker(context_.workers, [done] { done->clear(); });
+}
+
+void Session::remember() const {
   for (const auto& view : pipeline_->sinks()) {
+    auto& sum = context_.memory.sums[view.sink->id()];
     const auto totals = view.sink->totals();
-    log::info("sink closed", {{"sink", view.sink->id()},
-                              {"events", totals.events},
-                              {"bytes", totals.bytes},
-                              {"checksum", static_cast<std::uint64_t>(totals.checksum)},
-                              {"confirmed_lsn", protocol::to_string(view.bookmarked)}});
+    sum.totals.events += totals.events;
+    sum.totals.bytes += totals.bytes;
+    sum.totals.checksum = totals.checksum;
+    sum.confirmed = view.bookmarked;
+    ++sum.sessions;
+    if (view.sink->keeps_bookmark()) continue;
+    context_.memory.positions[view.sink->id()] = {started_.server.identity, view.durable};
   }
 }
 

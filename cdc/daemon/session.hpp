@@ -17,6 +17,7 @@ namespace pgcourier::cdc::daemon {
 enum class SessionEnd {
   until_reached,  // all before --until-lsn is confirmed
   stopped,        // request_end() was called, and what could be confirmed was
+  promoted,       // the standby it streamed from is a primary now, on a timeline of its own
 };
 
 // Owns everything that lives as long as the session. run() once; io thread only.
@@ -56,6 +57,7 @@ class Session {
   asio::awaitable<void> wait_until_drained();
   asio::awaitable<SourceView> look_at_source();
   asio::awaitable<void> look(SourceView& view);
+  void notice_promotion();
   asio::awaitable<void> close_orderly();
   asio::awaitable<void> close_without_reader();
 
@@ -64,7 +66,8 @@ class Session {
   void end_copy_when_settled();
   bool ask_if_silent(Clock::time_point now);
   void tell_stalls(Clock::time_point now);
-  void log_totals() const;
+  void remember() const;
+  asio::awaitable<void> adopt_timeline();
 
   const SessionContext& context_;
   StartedSession started_;
@@ -74,6 +77,7 @@ class Session {
 
   bool ending_ = false;         // no more is taken from the stream
   bool end_requested_ = false;  // … because request_end() was called
+  bool promoted_ = false;       // … because the standby was promoted
   bool copy_done_sent_ = false;
   bool made_progress_ = false;
   Clock::time_point end_deadline_{};

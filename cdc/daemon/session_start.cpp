@@ -41,12 +41,15 @@ asio::awaitable<void> SessionStart::connect() {
     target_.tcp_user_timeout = context_.settings.source.silence_timeout;
   }
   context_.status.enter(PipelineState::connecting, "connecting to PostgreSQL");
-  started_.sql = std::make_unique<SqlSession>(context_.io, target_);
   started_.stream = std::make_unique<replication::Connection>(
       context_.io, context_.settings.limits.message_bytes);
   co_await started_.stream->open(target_, replication::Purpose::replication,
                                  replication::session_settings());
   started_.stream_pid = started_.stream->server().process_id;
+  // Of several hosts, what the second connection shows must be the same server's.
+  target_.hosts = {started_.stream->host()};
+  target_.target_session_attrs = config::TargetSessionAttrs::any;
+  started_.sql = std::make_unique<SqlSession>(context_.io, target_);
   auto& source = context_.status.source();
   source.peer = started_.stream->peer();
   if (const auto& told = started_.stream->server().parameters; told.contains("server_version")) {
@@ -65,7 +68,10 @@ asio::awaitable<void> SessionStart::identify() {
   auto& server = started_.server;
   // Impossible once the stream is in copy-both mode.
   co_await identify_server(*started_.stream, context_.settings.source.slot, server);
-  if (context_.options.until_now && !started_.until) started_.until = server.flushed;
+  if (context_.options.until_now) {
+    if (!context_.memory.until) context_.memory.until = server.flushed;
+    started_.until = context_.memory.until;
+  }
   auto& source = context_.status.source();
   source.system_identifier = server.identity.system_identifier;
   source.timeline = server.identity.timeline;
@@ -84,8 +90,13 @@ asio::awaitable<void> SessionStart::peek_bookmarks() {
 std::vector<SinkMemory> SessionStart::memories() const {
   std::vector<SinkMemory> memories;
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
-    memories.push_back(
-        {started_.sinks[i]->id(), started_.sinks[i]->keeps_bookmark(), bookmarks_[i]});
+    const auto& sink = *started_.sinks[i];
+    auto& memory =
+        memories.emplace_back(SinkMemory{sink.id(), sink.keeps_bookmark(), bookmarks_[i]});
+    const auto known = context_.memory.positions.find(sink.id());
+    if (!sink.keeps_bookmark() && known != context_.memory.positions.end()) {
+      memory.bookmark = known->second;
+    }
   }
   return memories;
 }
@@ -111,6 +122,13 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
     slot = co_await replication::find_slot(*sql, settings.slot);
   }
   const auto view = view_slot(slot, settings, started_.server.identity.database);
+  if (slot && slot->synced && started_.server.standby) {
+    throw replication::ConnectionError(
+        started_.stream->peer() + ": a standby, whose replication slot " + settings.slot +
+        " is kept in step with its primary's and can be read only after a promotion");
+  }
+  // Whoever held the slot while we waited for it may have left bookmarks.
+  if (view.state != SlotState::present) co_await peek_bookmarks();
   const auto decision = decide_slot(settings.slot, view.state, view.reason, settings.create_slot,
                                     memories(), context_.options.acceptance);
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {

@@ -9,6 +9,7 @@
 
 #include "cdc/daemon/instance_lock.hpp"
 #include "cdc/daemon/pipeline_status.hpp"
+#include "cdc/daemon/run_memory.hpp"
 #include "cdc/daemon/run_options.hpp"
 #include "cdc/daemon/sql_session.hpp"
 #include "cdc/daemon/stop_error.hpp"
@@ -26,6 +27,7 @@ struct SessionContext {
   const config::Settings& settings;
   RunOptions options;
   PipelineStatus& status;
+  RunMemory& memory;
 };
 
 // All that a started session holds. Sinks are destroyed on a worker thread: see discard().

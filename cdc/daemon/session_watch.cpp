@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds ask_after = 30s;
 
 constexpr const char* look_query = R"(
   SELECT here, pg_wal_lsn_diff(here, s.restart_lsn),
-         EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = $2::int)
+         EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = $2::int), pg_is_in_recovery()
     FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                  ELSE pg_current_wal_lsn() END AS here) AS position
          LEFT JOIN pg_replication_slots s ON s.slot_name = $1)";
@@ -45,7 +45,8 @@ asio::awaitable<void> Session::watch_loop() {
     tell_stalls(now);
     const bool stuck = !pipeline_->settled();
     const bool silent = ask_if_silent(now);
-    if (!stuck && !silent && now - last_look < quiet_look_interval) continue;
+    const auto look_interval = started_.server.standby ? watch_interval : quiet_look_interval;
+    if (!stuck && !silent && now - last_look < look_interval) continue;
     last_look = now;
     const SourceView view = co_await look_at_source();
 
@@ -103,6 +104,16 @@ asio::awaitable<void> Session::look(SourceView& view) {
     context_.status.source().retained_wal_bytes = std::strtoull(kept->c_str(), nullptr, 10);
   }
   view = row.at(2) == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
+  if (started_.server.standby && row.at(3) == "f") notice_promotion();
+}
+
+// The walsender lives on through a promotion and tells nothing of it, but the bookmarks must not
+// name a timeline that ended before what they cover.
+void Session::notice_promotion() {
+  if (promoted_) return;
+  promoted_ = true;
+  log::warn("the standby was promoted: delivering what was received, then starting anew");
+  begin_end();
 }
 
 // A full disk, a broker that does not answer (delivery.md 13 and 19).

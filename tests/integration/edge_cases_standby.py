@@ -6,22 +6,10 @@ from harness.postgres import PASSWORD, Postgres
 from harness.program import cases_of, run_cases
 from harness.schema import schema_of
 from harness.shared import PLAIN, insert
+from harness.standby import ColdStandby, synchronised, wait_streaming_from
 from harness.truth import Truth
 from harness.waiting import require, wait_for
 from harness.workload import Workload
-
-
-class ColdStandby(Postgres):
-    """A standby made from the data folder of the stopped primary (npm's majors have no pg_basebackup)."""
-
-    def __init__(self, primary, **settings):
-        super().__init__(primary.major, primary_conninfo=f"host=127.0.0.1 port={primary.port} user=postgres dbname=postgres",
-                         hot_standby_feedback="on", primary_slot_name="standby", **settings)
-        self.restored_from(primary.data)
-        (self.data / "standby.signal").touch()
-
-    def __enter__(self):
-        return self.start()
 
 
 def case_16_decoding_on_a_standby():
@@ -35,12 +23,7 @@ def case_16_decoding_on_a_standby():
             url = standby.url() + "?target_session_attrs=any"
             with Courier(standby, url=url) as pipeline:
                 process = pipeline.run()
-
-                def streaming():
-                    primary.sql("SELECT pg_log_standby_snapshot()")
-                    require(process.running(), lambda: f"it ended:\n{process.log()}")
-                    return (standby.slot() or {}).get("active_pid")
-                wait_for(streaming, lambda: f"the slot on the standby:\n{process.log()}", 40, every=0.5)
+                wait_streaming_from(standby, primary, process)
                 position = insert(100, of=primary)
                 standby.wait_confirmed(position, timeout=30)
                 process.terminate()
@@ -82,10 +65,6 @@ def case_14_failover_slot_after_promotion():
                 counts = check_files(pipeline.files, Truth.of(standby), pipeline.name)
                 require(counts["events"] > 300, f"{counts}")
                 print(f"      {counts}")
-
-
-def synchronised(standby):
-    return standby.value("SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = 'shop'")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ void check_all(const Flags& flags, Findings& findings) {
   asio::io_context io{1};
   asio::thread_pool workers{1};
   PipelineStatus status(loaded.settings);
-  const SessionContext context{io, workers, loaded.settings, RunOptions{}, status};
+  RunMemory memory;
+  const SessionContext context{io, workers, loaded.settings, RunOptions{}, status, memory};
   std::exception_ptr failure;
   asio::co_spawn(io, run_checks(context, findings),
                  [&failure](std::exception_ptr error) { failure = error; });

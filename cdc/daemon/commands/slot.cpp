@@ -36,6 +36,7 @@ struct Work {
   asio::thread_pool workers{1};
   PipelineStatus status;
   RunOptions options;
+  RunMemory memory;
 
   explicit Work(config::Settings loaded) : settings(std::move(loaded)), status(settings) {}
 };
@@ -70,7 +71,8 @@ asio::awaitable<void> create_slot(Work& work) {
     }
   }
   work.settings.source.create_slot = true;
-  const SessionContext context{work.io, work.workers, work.settings, work.options, work.status};
+  const SessionContext context{work.io,      work.workers, work.settings,
+                               work.options, work.status,  work.memory};
   StartedSession started;
   std::exception_ptr failure;
   try {

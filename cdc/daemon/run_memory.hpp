@@ -1,0 +1,32 @@
+// What one run of the program knows beyond a session.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "cdc/bookmark.hpp"
+#include "cdc/sink.hpp"
+#include "protocol/lsn.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+// Owned by the daemon, filled in by its sessions, one after the other. By sink id.
+struct RunMemory {
+  // --until-lsn now, as the first session found it.
+  std::optional<protocol::Lsn> until;
+
+  // How far a sink without a bookmark of its own came: a slot that moves or vanishes between two
+  // sessions is a gap for it too.
+  std::map<std::string, Bookmark> positions;
+
+  struct Sum {
+    SinkTotals totals;  // checksum: of the last session
+    protocol::Lsn confirmed;
+    std::uint64_t sessions = 0;
+  };
+  std::map<std::string, Sum> sums;
+};
+
+}  // namespace pgcourier::cdc::daemon

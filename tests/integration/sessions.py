@@ -1,0 +1,181 @@
+"""What one replication session leaves to the next one: slots that vanish between them, servers that change places, and
+what a run is the sum of. `sessions.py [words]`."""
+import contextlib
+import json
+import os
+import threading
+import time
+
+import psycopg2
+import psycopg2.extras
+
+from harness.courier import Courier
+from harness.postgres import PASSWORD, Postgres
+from harness.program import cases_of, run_cases
+from harness.shared import PLAIN, courier, insert, server
+from harness.standby import ColdStandby, synchronised, wait_streaming_from
+from harness.waiting import require, wait_for
+
+
+def end_walsender(slot):
+    server().sql("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active", slot)
+
+
+def drop_at_once(slot):
+    """Before pgcourier, which tries again after half a second, has it again."""
+    def dropped():
+        try:
+            server().sql("SELECT pg_drop_replication_slot(%s)", slot)
+        except psycopg2.Error:
+            return False
+        return True
+    wait_for(dropped, f"{slot} to be dropped", 5, every=0.005)
+
+
+def case_66_slot_dropped_between_two_sessions_of_stdout():
+    """A sink without a bookmark of its own does not forget within a run."""
+    with courier(sinks=("stdout",)) as pipeline, open(pipeline.folder / "out", "wb") as out:
+        process = pipeline.run_streaming(stdout=out)
+        slot = pipeline.settings["source"]["slot"]
+        server().wait_confirmed(insert(1), slot)
+        end_walsender(slot)
+        drop_at_once(slot)
+        insert(1, note="lost")
+        process.wait_exit(66)
+        require(process.says("does not exist", "were fed from it"), lambda: process.log())
+        require(server().slot(slot) is None, "a slot was made over the gap")
+        require(process.lines[-2].get("kind") == "slot" or any(line.get("kind") == "slot" for line in process.lines),
+                lambda: process.log())
+
+
+def case_stdout_repeats_nothing_within_a_run():
+    with courier(sinks=("stdout",)) as pipeline, open(pipeline.folder / "out", "wb") as out:
+        process = pipeline.run_streaming(stdout=out)
+        slot = pipeline.settings["source"]["slot"]
+        for _ in range(3):
+            server().wait_confirmed(insert(10), slot)
+            end_walsender(slot)
+            wait_for(lambda: sum(1 for line in process.lines if line.get("msg") == "streaming") > _ + 1, "the next session")
+        process.terminate()
+        events = [json.loads(line) for line in (pipeline.folder / "out").read_bytes().splitlines()]
+        require(len(events) == 30, f"{len(events)} events of 30")
+        closing = [line for line in process.lines if line.get("msg") == "sink closed"]
+        require(len(closing) == 1 and closing[0]["events"] == 30 and closing[0]["sessions"] == 4, f"{closing}")
+
+
+def case_until_now_is_where_the_server_stood_at_the_start():
+    """Also for the sessions after the first."""
+    with courier(sinks=("stdout",)) as pipeline:
+        slot = pipeline.settings["source"]["slot"]
+        pipeline.start("slot", "create", "-c", pipeline.file).wait_exit(0)
+        insert(3000, note="n" * 200)
+        read_end, write_end = os.pipe()
+        process = pipeline.run("--until-lsn", "now", stdout=write_end)
+        os.close(write_end)
+        process.wait_says("streaming")
+        server().wait_active(slot)
+        insert(7, note="after the start")
+        end_walsender(slot)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(os.fdopen(read_end, "rb")), daemon=True)
+        reader.start()
+        process.wait_exit(0)
+        reader.join(10)
+        require(sum(b'"op":"insert"' in line for line in lines) >= 3000, f"{len(lines)} lines")
+        require(not any(b"after the start" in line for line in lines), "it went past where the server stood")
+
+
+def case_a_waiting_standby_makes_no_slot_over_new_bookmarks():
+    """It looked for bookmarks before there were any, and must look again before it makes a slot."""
+    with courier() as pipeline, courier() as other:
+        slot = pipeline.settings["source"]["slot"]
+        server().sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
+        holder = psycopg2.connect(host="127.0.0.1", port=server().port, user="postgres", dbname="shop",
+                                  application_name=pipeline.name,
+                                  connection_factory=psycopg2.extras.LogicalReplicationConnection)
+        holder.cursor().start_replication(slot_name=slot, decode=False,
+                                          options={"proto_version": "1", "publication_names": "shop"})
+        waiting = pipeline.run(env={"PGCOURIER_STATE_DIR": str(other.folder / "state")})
+        waiting.wait_says("waiting as a standby")
+        time.sleep(11)  # from then on it looks every 2 s only: the first one gets the slot
+        holder.close()
+        first = pipeline.run()
+        first.wait_says('"streaming"')
+        server().wait_confirmed(insert(5), slot)
+        first.kill()
+        drop_at_once(slot)
+        waiting.wait_exit(66)
+        require(server().slot(slot) is None, lambda: f"it made a slot:\n{waiting.log()}")
+
+
+def case_the_second_connection_stays_with_the_streams_server():
+    """Of two hosts, the one that streams is shutting down: that the other one answers means nothing."""
+    with Postgres() as first, Postgres() as second:
+        for each in (first, second):
+            each.sql(PLAIN)
+        hosts = f"postgresql://cdc:{PASSWORD}@127.0.0.1:{first.port},127.0.0.1:{second.port}/shop?target_session_attrs=any"
+        with Courier(first, sinks=("stdout",), url=hosts, source__shutdown_grace="3s") as pipeline:
+            read_end, write_end = os.pipe()
+            process = pipeline.run_streaming(stdout=write_end)
+            os.close(write_end)
+            insert(3000, of=first, note="n" * 200)
+            wait_for(lambda: first.value("SELECT sent_lsn >= pg_current_wal_insert_lsn() FROM pg_stat_replication"), "all to be sent")
+            started = time.monotonic()
+            first.stop("fast", timeout=40)
+            require(time.monotonic() - started < 20, f"stopped after {time.monotonic() - started:.0f} s")
+            require(process.says("shutting down"), lambda: process.log())
+            process.kill()
+            os.close(read_end)
+
+
+@contextlib.contextmanager
+def primary_and_standby(major, **settings):
+    with Postgres(major) as primary:
+        primary.sql(PLAIN)
+        primary.sql("SELECT pg_create_physical_replication_slot('standby', true)")
+        primary.stop()
+        with ColdStandby(primary, **settings) as standby:
+            primary.start()
+            yield primary, standby
+
+
+def case_a_standby_promoted_while_it_streams():
+    """Edge cases 11, 16: the walsender lives on, the timeline does not; a healthy pipeline never ends with 66."""
+    with primary_and_standby(16) as (primary, standby), \
+            Courier(standby, url=standby.url() + "?target_session_attrs=any") as pipeline:
+        process = pipeline.run()
+        wait_streaming_from(standby, primary, process)
+        standby.wait_confirmed(insert(100, of=primary), timeout=30)
+        require(pipeline.bookmark()["timeline"] == 1, f"{pipeline.bookmark()}")
+        primary.stop()
+        standby.promote()
+        standby.wait_confirmed(insert(100, of=standby), timeout=30)  # may be before pgcourier notices
+        process.wait_says("was promoted")
+        wait_for(lambda: pipeline.bookmark()["timeline"] == 2, "the bookmark to follow")
+        standby.wait_confirmed(insert(100, of=standby), timeout=30)
+        require(process.running(), lambda: f"it ended:\n{process.log()}")
+        process.kill()
+        pipeline.drain()
+        require(len(pipeline.events()) == 300, f"{len(pipeline.events())} events of 300")
+
+
+def case_a_synchronised_slot_waits_for_its_primary():
+    """Edge cases 14, 23: the primary is away for a while, its standby is there: nothing is lost, nobody is needed."""
+    with primary_and_standby(17, sync_replication_slots="on") as (primary, standby):
+        hosts = f"postgresql://cdc:{PASSWORD}@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/shop?target_session_attrs=any"
+        with Courier(primary, url=hosts) as pipeline:
+            process = pipeline.run_streaming()
+            primary.wait_confirmed(insert(50, of=primary))
+            wait_for(lambda: synchronised(standby), "the slot on the standby", 40, every=0.5)
+            primary.stop("fast")
+            process.wait_says("can be read only after a promotion", timeout=30)
+            primary.start()
+            primary.wait_active(timeout=60)
+            primary.wait_confirmed(insert(50, of=primary), timeout=30)
+            require(process.running(), lambda: f"it ended:\n{process.log()}")
+            process.terminate()
+            require(len(pipeline.events()) == 100, f"{len(pipeline.events())} events of 100")
+
+
+if __name__ == "__main__":
+    run_cases(cases_of(globals()), __doc__)
