@@ -35,6 +35,11 @@ Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, TableFilter f
   }
 }
 
+template <typename Message>
+Consumed Pipeline::on(const Message&) {
+  throw protocol::ProtocolError(Message::name, "it was not asked for");
+}
+
 Consumed Pipeline::consume(protocol::ByteView copy_data) {
   if (!copy_data.empty() && copy_data.front() == protocol::primary_keepalive_type) {
     on_keepalive(protocol::read_primary_keepalive(copy_data));

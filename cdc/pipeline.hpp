@@ -119,6 +119,9 @@ class Pipeline {
   Consumed on(const protocol::Delete& removal);
   Consumed on(const protocol::Truncate& truncate);
   Consumed on(const protocol::LogicalMessage& message);
+  // Streamed and prepared transactions: nobody asks for them.
+  template <typename Message>
+  Consumed on(const Message& message);
 
   void on_keepalive(const protocol::PrimaryKeepalive& keepalive);
   Consumed stand_alone(const protocol::LogicalMessage& message);

@@ -341,6 +341,12 @@ TEST(Pipeline, RefusesATransactionInsideATransaction) {
   EXPECT_THROW(h.take(begin(Lsn{0x110})), ProtocolError);
 }
 
+TEST(Pipeline, RefusesAStreamedOrPreparedTransaction) {
+  PipelineHarness h;
+  EXPECT_THROW(h.take(std::string("S\0\0\0\7\1", 6)), ProtocolError);
+  EXPECT_THROW(h.take("b" + std::string(28, '\1') + std::string("gid", 4)), ProtocolError);
+}
+
 TEST(Pipeline, RefusesANonTransactionalMessageInsideATransaction) {
   PipelineHarness h;
   h.take(begin(Lsn{0x100}));

@@ -1,129 +1,21 @@
-// A whole replication stream of a real server: framer, XLogData and decoder together.
+// Whole replication streams of real servers.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "protocol/pgoutput_decoder.hpp"
-#include "protocol/query_messages.hpp"
-#include "protocol/replication_messages.hpp"
-#include "tests/protocol/recorded.hpp"
+#include "protocol/protocol_error.hpp"
+#include "tests/protocol/pgoutput_script.hpp"
 
 namespace pgcourier::protocol {
 namespace {
 
 using testing::ElementsAre;
-
-// Of a row: "1|uno|~" with ~ for NULL, ^ for unchanged TOAST.
-std::string text_of(Row row) {
-  std::string text;
-  for (const auto& value : row) {
-    if (!text.empty()) text += '|';
-    if (value.kind == ValueKind::null) text += '~';
-    if (value.kind == ValueKind::unchanged_toast) text += '^';
-    text += value.bytes.size() > 100 ? ByteView("long") : value.bytes;
-  }
-  return text;
-}
-
-// One line a message; what differs between recordings is left out.
-class Script {
- public:
-  void operator()(const Begin& begin) {
-    open_ = begin.final_lsn;
-    add("begin");
-  }
-  void operator()(const Commit& commit) {
-    EXPECT_EQ(commit.commit_lsn, open_);
-    EXPECT_GT(commit.end_lsn, commit.commit_lsn);
-    add("commit");
-  }
-  void operator()(const Origin& origin) { add("origin " + std::string(origin.origin_name)); }
-  void operator()(const RelationMessage& relation) {
-    tables_[relation.relation_oid] = relation.table;
-    std::string line = "relation " + std::string(relation.table) + ' ';
-    line += static_cast<char>(relation.replica_identity);
-    for (const auto& column : relation.columns) {
-      line += column.is_key ? " +" : " ";
-      line += column.name;
-    }
-    add(line);
-  }
-  void operator()(const TypeMessage& type) { add("type " + std::string(type.type_name)); }
-  void operator()(const Insert& insert) {
-    add("insert " + tables_[insert.relation_oid] + ' ' + text_of(insert.new_row));
-  }
-  void operator()(const Update& update) {
-    std::string line = "update " + tables_[update.relation_oid] + ' ';
-    if (!update.old_row.empty()) {
-      line += (update.old_row_is_key_only ? "K " : "O ") + text_of(update.old_row) + " -> ";
-    }
-    add(line + text_of(update.new_row));
-  }
-  void operator()(const Delete& deletion) {
-    add("delete " + tables_[deletion.relation_oid] +
-        (deletion.old_row_is_key_only ? " K " : " O ") + text_of(deletion.old_row));
-  }
-  void operator()(const Truncate& truncate) {
-    std::string line = "truncate";
-    for (const auto oid : truncate.relation_oids) line += ' ' + tables_[oid];
-    if (truncate.cascade) line += " cascade";
-    if (truncate.restart_identity) line += " restart";
-    add(line);
-  }
-  void operator()(const LogicalMessage& message) {
-    add((message.transactional ? "message in " : "message ") + std::string(message.prefix) + ' ' +
-        std::to_string(message.content.size()));
-  }
-
-  void add(std::string line) {
-    // Transactions without content differ with the server's catalog work; the bounds add nothing.
-    if (line != "begin" && line != "commit") lines.push_back(std::move(line));
-  }
-
-  std::vector<std::string> lines;
-
- private:
-  Lsn open_;
-  std::map<std::uint32_t, std::string> tables_;
-};
-
-std::vector<std::string> script_of(std::string_view recording, std::vector<ValueKind>& kinds) {
-  PgoutputDecoder decoder;
-  Script script;
-  bool in_copy = false;
-  for (const auto& message : tests::recorded(recording)) {
-    if (!message.from_server) continue;
-    const auto frame = tests::framed(message);
-    if (frame.type == 'W') {
-      EXPECT_TRUE(read_copy_response(frame.body).column_formats.empty());
-      in_copy = true;
-    }
-    if (frame.type != 'd') continue;
-    EXPECT_TRUE(in_copy);
-    if (frame.body[0] == primary_keepalive_type) {
-      read_primary_keepalive(frame.body);
-      continue;
-    }
-    // In a block of its own size, for AddressSanitizer.
-    const tests::ExactBuffer payload(read_xlog_data(frame.body).payload);
-    const auto decoded = decoder.decode(payload.view());
-    if (const auto* insert = std::get_if<Insert>(&decoded)) {
-      for (const auto& value : insert->new_row) kinds.push_back(value.kind);
-    }
-    std::visit(script, decoded);
-    for (std::size_t cut = 0; cut < payload.view().size(); cut += 1 + cut / 50) {
-      EXPECT_THROW(PgoutputDecoder{}.decode(payload.view().substr(0, cut)), ProtocolError);
-    }
-  }
-  return script.lines;
-}
+using testing::ElementsAreArray;
+using tests::script_of;
 
 // TRUNCATE and the origin's session make the server send Relations and Types again.
 TEST(RecordedStream, TellsWhatTheWorkloadDid) {
-  std::vector<ValueKind> kinds;
   EXPECT_THAT(
-      script_of("pgoutput", kinds),
+      script_of("pgoutput"),
       ElementsAre("type mood", "relation plain d +id note feeling", "insert plain 1|one|happy",
                   "insert plain 2|~|~", "update plain 1|uno|happy", "update plain K 2|~|~ -> 3|~|~",
                   "delete plain K 1|~|~", "relation wide d +id big n", "insert wide 1|long|1",
@@ -140,9 +32,128 @@ TEST(RecordedStream, TellsWhatTheWorkloadDid) {
 
 TEST(RecordedStream, HasBinaryValuesWhereTheTypeKnowsHow) {
   std::vector<ValueKind> kinds;
-  EXPECT_FALSE(script_of("pgoutput_binary", kinds).empty());
+  EXPECT_FALSE(script_of("pgoutput_binary", {}, &kinds).empty());
   EXPECT_THAT(kinds, testing::Contains(ValueKind::binary));
 }
+
+constexpr PgoutputOptions streaming_on{.streaming = Streaming::on};
+constexpr PgoutputOptions in_parallel{.streaming = Streaming::parallel};
+constexpr PgoutputOptions two_phase{.streaming = Streaming::on, .two_phase = true};
+
+// What record_streamed does, as each major tells it; `with_lsn` ends what is told of an abort.
+std::vector<std::string> streamed_workload(const std::string& with_lsn) {
+  return {"first piece of a",
+          "a relation plain d +id note",
+          "a insert plain 1|a",
+          "first piece of b",
+          "b relation plain d +id note",
+          "b insert plain 2|b",
+          "piece of a",
+          "a type mood",
+          "a relation feelings d +id feeling",
+          "a insert feelings 1|happy",
+          "a update plain 1|aa",
+          "relation plain d +id note",
+          "insert plain 3|small",
+          "piece of b",
+          "b update plain K 2|~ -> 4|b",
+          "b delete plain K 4|~",
+          "commit a",
+          "piece of b",
+          "b insert plain 5|last",
+          "commit b",
+          "first piece of c",
+          "c relation plain d +id note",
+          "c insert plain 10|kept",
+          "d insert plain 11|lost",
+          "abort d of c" + with_lsn,
+          "piece of c",
+          "e relation plain d +id note",
+          "e insert plain 12|kept",
+          "commit c",
+          "first piece of f",
+          "f relation plain d +id note",
+          "f insert plain 20|lost",
+          "message read 0",
+          "abort f of f" + with_lsn,
+          "first piece of g",
+          "g relation plain d +id note",
+          "g insert plain 30|narrow",
+          "piece of g",
+          "g relation plain d +id note more",
+          "g insert plain 31|wide|7",
+          "commit g",
+          "message beside 1",
+          "first piece of h",
+          "h message in inside 1",
+          "h relation plain d +id note more",
+          "h type mood",
+          "h relation feelings d +id feeling",
+          "h truncate plain feelings restart",
+          "commit h",
+          "first piece of i",
+          "origin elsewhere",
+          "i relation plain d +id note more",
+          "i insert plain 50|far|~",
+          "commit i",
+          "message in end 0"};
+}
+
+class RecordedTransactions : public testing::TestWithParam<int> {
+ protected:
+  static std::string of_major(const std::string& name) {
+    return name + '_' + std::to_string(GetParam());
+  }
+};
+
+using StreamedTransactions = RecordedTransactions;
+using ParallelTransactions = RecordedTransactions;
+using PreparedTransactions = RecordedTransactions;
+
+TEST_P(StreamedTransactions, AreToldInPieces) {
+  EXPECT_THAT(script_of(of_major("streaming"), streaming_on),
+              ElementsAreArray(streamed_workload("")));
+}
+
+TEST_P(StreamedTransactions, AreRefusedByADecoderThatDidNotAskForThem) {
+  EXPECT_THROW(script_of(of_major("streaming")), ProtocolError);
+  EXPECT_THROW(script_of(of_major("streaming"), in_parallel), ProtocolError);
+}
+
+INSTANTIATE_TEST_SUITE_P(Majors, StreamedTransactions, testing::Values(14, 15, 16, 17, 18));
+
+TEST_P(ParallelTransactions, TellWhereTheyWereAborted) {
+  EXPECT_THAT(script_of(of_major("parallel"), in_parallel),
+              ElementsAreArray(streamed_workload(" with its LSN")));
+}
+
+TEST_P(ParallelTransactions, AreRefusedByADecoderThatDidNotAskForThem) {
+  EXPECT_THROW(script_of(of_major("parallel"), streaming_on), ProtocolError);
+}
+
+INSTANTIATE_TEST_SUITE_P(Majors, ParallelTransactions, testing::Values(16, 17, 18));
+
+TEST_P(PreparedTransactions, AreToldWhenTheyArePrepared) {
+  EXPECT_THAT(
+      script_of(of_major("two_phase"), two_phase),
+      ElementsAre("begin prepare small, committed", "relation plain d +id note more",
+                  "insert plain 40|small|~", "prepare small, committed",
+                  "insert plain 41|between|~", "commit prepared small, committed",
+                  "begin prepare small, rolled back", "origin elsewhere", "insert plain 42|small|~",
+                  "prepare small, rolled back", "message read 0",
+                  "rollback prepared small, rolled back", "first piece of a",
+                  "a relation plain d +id note more", "a insert plain 43|large|~",
+                  "stream prepare a large, committed", "commit prepared large, committed",
+                  "first piece of b", "b relation plain d +id note more",
+                  "b insert plain 44|large|~", "stream prepare b large, rolled back",
+                  "message read 0", "rollback prepared large, rolled back", "message in end 0"));
+}
+
+TEST_P(PreparedTransactions, AreRefusedByADecoderThatDidNotAskForThem) {
+  EXPECT_THROW(script_of(of_major("two_phase"), streaming_on), ProtocolError);
+}
+
+INSTANTIATE_TEST_SUITE_P(Majors, PreparedTransactions, testing::Values(15, 16, 17, 18));
 
 }  // namespace
 }  // namespace pgcourier::protocol
