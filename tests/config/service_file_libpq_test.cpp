@@ -26,8 +26,8 @@ using Texts = std::vector<std::string>;
 
 // One that libpq refuses after it has put all values together: so it never connects.
 constexpr const char* stops_libpq = "PGTARGETSESSIONATTRS";
-// Whose compiled-in default libpq works out later, from the user and the home folder.
-constexpr std::string_view worked_out[] = {"user", "dbname", "passfile"};
+// Whose default libpq works out only when it connects.
+constexpr std::string_view worked_out[] = {"user", "dbname", "passfile", "sslcertmode"};
 
 bool is_worked_out(const std::string& keyword) {
   return std::find(std::begin(worked_out), std::end(worked_out), keyword) != std::end(worked_out);
