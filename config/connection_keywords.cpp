@@ -57,7 +57,7 @@ constexpr auto known = std::to_array<ConnectionKeyword>({
     {"min_protocol_version", "PGMINPROTOCOLVERSION", 18},
     {"max_protocol_version", "PGMAXPROTOCOLVERSION", 18},
     {"sslkeylogfile", nullptr, 18},
-    {"servicefile", nullptr, 18},
+    {"servicefile", "PGSERVICEFILE", 19},
     {"scram_client_key", nullptr, 18},
     {"scram_server_key", nullptr, 18},
     {"oauth_issuer", nullptr, 18},
@@ -66,14 +66,22 @@ constexpr auto known = std::to_array<ConnectionKeyword>({
     {"oauth_scope", nullptr, 18},
 });
 
-bool is_known(std::string_view name) {
+}  // namespace
+
+std::span<const ConnectionKeyword> connection_keywords() { return known; }
+
+bool is_connection_keyword(std::string_view name) {
   return std::any_of(known.begin(), known.end(),
                      [&](const ConnectionKeyword& keyword) { return keyword.name == name; });
 }
 
-}  // namespace
-
-std::span<const ConnectionKeyword> connection_keywords() { return known; }
+std::string keyword_hint(std::string_view unknown) {
+  std::vector<std::string_view> names;
+  names.reserve(std::size(known));
+  for (const ConnectionKeyword& keyword : known) names.push_back(keyword.name);
+  const std::string nearest = nearest_name(unknown, names);
+  return nearest.empty() ? std::string() : fmt::format(" (did you mean \"{}\"?)", nearest);
+}
 
 void store_keyword(ConnectionKeywords& keywords, std::string_view name, std::string value,
                    std::size_t position) {
@@ -82,15 +90,10 @@ void store_keyword(ConnectionKeywords& keywords, std::string_view name, std::str
     name = "sslmode";
     value = value.starts_with('1') ? "require" : "prefer";
   }
-  if (!is_known(name)) {
+  if (!is_connection_keyword(name)) {
     // The unknown word may be a piece of a password that wanted quotes: only its place is told.
-    std::vector<std::string_view> names;
-    names.reserve(std::size(known));
-    for (const ConnectionKeyword& keyword : known) names.push_back(keyword.name);
-    const std::string nearest = nearest_name(name, names);
-    throw SettingsError(fmt::format(
-        "unknown keyword at character {} of the connection string{}", position + 1,
-        nearest.empty() ? std::string() : fmt::format(" (did you mean \"{}\"?)", nearest)));
+    throw SettingsError(fmt::format("unknown keyword at character {} of the connection string{}",
+                                    position + 1, keyword_hint(name)));
   }
   keywords.insert_or_assign(std::string(name), std::move(value));
 }

@@ -16,6 +16,10 @@ struct ConnectionKeyword {
 };
 
 std::span<const ConnectionKeyword> connection_keywords();
+bool is_connection_keyword(std::string_view name);
+
+// ` (did you mean "…"?)`, or nothing if no keyword is like it.
+std::string keyword_hint(std::string_view unknown);
 
 // What libpq does with one keyword and its decoded value; a later one replaces an earlier one.
 // `position` is the keyword's in the string. Throws SettingsError for an unknown one.

@@ -69,16 +69,17 @@ struct LibpqSurroundings {
   std::function<std::optional<std::string>(const char* variable)> environment;
   std::string home;       // for ~/.pgpass, ~/.postgresql; empty: none
   std::string user_name;  // of the operating system: libpq's default user
-  // False: those of certificates and keys may be elsewhere, so a missing one is no error.
+  // False: services, certificates and keys may be elsewhere, so a missing one is no error.
   bool files_are_here = true;
 };
 
 LibpqSurroundings process_surroundings();
 
-// Fills in what `keywords` leave open. `password`, from source.password_file, comes before .pgpass.
+// Fills in what `written` leaves open. `password`, from source.password_file, comes before .pgpass.
 // Throws SettingsError for a value that libpq would refuse, a .pgpass with open permissions is
-// ignored as libpq does (a sentence is put into `warnings`).
-ConnectionTarget resolve_connection(const ConnectionKeywords& keywords,
+// ignored as libpq does (a sentence is put into `warnings`). Of a service that can't be found, if
+// the files may be elsewhere, any part of the target may come: then it is empty.
+ConnectionTarget resolve_connection(const ConnectionKeywords& written,
                                     const std::optional<std::string>& password,
                                     const LibpqSurroundings& surroundings,
                                     std::vector<std::string>& warnings);

@@ -11,6 +11,7 @@
 
 #include "config/connection_values.hpp"
 #include "config/pass_file.hpp"
+#include "config/service_file.hpp"
 
 namespace pgcourier::config {
 namespace {
@@ -24,8 +25,6 @@ struct Refused {
 };
 
 constexpr auto refused = std::to_array<Refused>({
-    {"service", "", "service files are not read: write the connection out"},
-    {"servicefile", "", "service files are not read: write the connection out"},
     {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
     {"gssdelegation", "0", "GSSAPI is not there"},
     {"sslnegotiation", "postgres", "direct TLS is not there: use sslnegotiation=postgres"},
@@ -154,10 +153,17 @@ void warn_of_ignored(const ConnectionKeywords& keywords, std::vector<std::string
 
 }  // namespace
 
-ConnectionTarget resolve_connection(const ConnectionKeywords& keywords,
+ConnectionTarget resolve_connection(const ConnectionKeywords& written,
                                     const std::optional<std::string>& password,
                                     const LibpqSurroundings& surroundings,
                                     std::vector<std::string>& warnings) {
+  ConnectionKeywords keywords;
+  try {
+    keywords = add_service(written, surroundings);
+  } catch (const SettingsError&) {
+    if (surroundings.files_are_here) throw;
+    return {};
+  }
   const ConnectionValues values(keywords, surroundings);
   check_refused(values);
   ConnectionTarget target;

@@ -179,22 +179,71 @@ TEST_F(ResolveConnection, FindsTheFilesOfTls) {
   EXPECT_NE(error_of("sslrootcert=system sslmode=require"), "resolved");
 }
 
+TEST_F(ResolveConnection, TakesWhatAServiceAdds) {
+  write(".pg_service.conf", "[shop]\nhost=a,b\nport=1,2\nuser=su\npassword=sp\nsslmode=require\n");
+  ConnectionTarget target = resolve("service=shop user=u", {{"PGUSER", "e"}, {"PGDATABASE", "e"}});
+  ASSERT_EQ(target.hosts.size(), 2u);
+  EXPECT_EQ(target.hosts[1].name, "b");
+  EXPECT_EQ(target.hosts[1].port, 2);
+  EXPECT_EQ(target.hosts[1].password, "sp");
+  EXPECT_EQ(target.user, "u");
+  EXPECT_EQ(target.database, "e");
+  EXPECT_EQ(target.ssl_mode, SslMode::require);
+  EXPECT_EQ(resolve("", {{"PGSERVICE", "shop"}, {"PGUSER", "e"}}).user, "su");
+  EXPECT_EQ(resolve("service=shop", {}, "file").hosts[0].password, "file");
+}
+
+TEST_F(ResolveConnection, FindsAServiceInItsFiles) {
+  const auto database = [&](const std::string& text, Variables variables) {
+    variables.emplace("PGSYSCONFDIR", home_ / "etc");
+    return resolve(text, variables).database;
+  };
+  const auto error = [&](const std::string& text, Variables variables) {
+    variables.emplace("PGSYSCONFDIR", home_ / "etc");
+    return error_of(text, variables);
+  };
+  EXPECT_EQ(error("service=a", {}), "there is no service file to look for service \"a\" in");
+  std::filesystem::create_directory(home_ / "etc");
+  const std::string everyones = write("etc/pg_service.conf", "[a]\ndbname=1\n[b]\ndbname=1\n");
+  EXPECT_EQ(database("service=a", {}), "1");
+  const std::string own = write(".pg_service.conf", "[a]\ndbname=2\n");
+  EXPECT_EQ(database("service=a", {}), "2");
+  EXPECT_EQ(database("service=b", {}), "1");
+  EXPECT_EQ(error("service=c", {}), "service \"c\" is not defined in " + own + " or " + everyones);
+  const std::string other = write("other", "[a]\ndbname=3\n");
+  EXPECT_EQ(database("service=a", {{"PGSERVICEFILE", other}}), "3");
+  EXPECT_EQ(database("service=b", {{"PGSERVICEFILE", other}}), "1");
+  EXPECT_EQ(database("service=a servicefile=" + other, {{"PGSERVICEFILE", own}}), "3");
+  EXPECT_EQ(error("service=b", {{"PGSERVICEFILE", "/nowhere"}}),
+            "the service file /nowhere can't be read: No such file or directory");
+}
+
+TEST_F(ResolveConnection, LeavesTheServiceOpenIfItsFileMayBeElsewhere) {
+  std::vector<std::string> warnings;
+  const Variables variables = {{"PGSYSCONFDIR", home_}};
+  LibpqSurroundings elsewhere{overrides_of(variables).environment, home_.string(), "", false};
+  // Without the service there seem to be two ports for one host, and no user.
+  const auto keywords = parse_connection_string("service=x port=1,2");
+  EXPECT_TRUE(resolve_connection(keywords, std::nullopt, elsewhere, warnings).hosts.empty());
+  write(".pg_service.conf", "[x]\nhost=a,b\nuser=u\n");
+  EXPECT_EQ(resolve_connection(keywords, std::nullopt, elsewhere, warnings).hosts.size(), 2u);
+}
+
 TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
   EXPECT_EQ(error_of("sslnegotiation=direct"),
             "the connection's sslnegotiation is not available in this version of pgcourier: direct "
             "TLS is not there: use sslnegotiation=postgres");
   for (const char* text :
-       {"gssencmode=require", "service=x", "oauth_issuer=x", "oauth_client_id=x",
-        "max_protocol_version=3.2", "max_protocol_version=latest", "min_protocol_version=3.2",
-        "requirepeer=postgres", "sslcrldir=/x", "scram_client_key=x", "sslcertmode=require",
-        "gssdelegation=1", "sslkeylogfile=/x", "servicefile=/x"}) {
+       {"gssencmode=require", "oauth_issuer=x", "oauth_client_id=x", "max_protocol_version=3.2",
+        "max_protocol_version=latest", "min_protocol_version=3.2", "requirepeer=postgres",
+        "sslcrldir=/x", "scram_client_key=x", "sslcertmode=require", "gssdelegation=1",
+        "sslkeylogfile=/x"}) {
     EXPECT_NE(error_of(text).find("not available in this version of pgcourier"), std::string::npos)
         << text;
   }
-  EXPECT_NE(error_of("", {{"PGSERVICE", "x"}}), "resolved");
   for (const char* text :
        {"gssencmode=prefer", "gssencmode=disable", "sslnegotiation=postgres",
-        "max_protocol_version=3.0", "min_protocol_version=3.0", "service=''", "gssdelegation=0",
+        "max_protocol_version=3.0", "min_protocol_version=3.0", "gssdelegation=0",
         "sslcertmode=allow", "krbsrvname=x", "sslcompression=1", "replication=database"}) {
     EXPECT_EQ(error_of(text), "resolved");
   }

@@ -56,6 +56,12 @@ TEST_F(SettingsCheck, PassesWhatRunCanUse) {
   EXPECT_THAT(warnings_, IsEmpty());
 }
 
+TEST_F(SettingsCheck, WarnsOfAServiceThatMayBeElsewhere) {
+  EXPECT_EQ(refusal_of_url("service=shop servicefile=/nowhere"), "");
+  EXPECT_THAT(warnings_, ElementsAre("the service file /nowhere can't be read: No such file or "
+                                     "directory"));
+}
+
 TEST_F(SettingsCheck, RefusesAFilterThatIsNoExpression) {
   settings_.source.tables = {"public.*", "re:("};
   EXPECT_THAT(refusal(), AllOf(HasSubstr("source.tables"), HasSubstr("re:(")));
