@@ -99,6 +99,7 @@ def case_a_server_that_stands_still_does_not_hold_it():
     with courier() as pipeline:
         pipeline.set("shutdown_timeout", "2s")
         process = pipeline.run_streaming()
+        process.wait_says("streaming", "peer")
         walsender = server().slot(pipeline.settings["source"]["slot"])["active_pid"]
         os.kill(walsender, signal.SIGSTOP)
         try:
