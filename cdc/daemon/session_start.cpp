@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 asio::awaitable<void> SessionStart::run() {
   started_.sinks = sinks::make_sinks(context_.settings);
   bookmarks_.resize(started_.sinks.size());
+  started_.until = context_.options.until;
   co_await connect();
   co_await peek_bookmarks();
   co_await take_slot();
@@ -79,7 +80,6 @@ asio::awaitable<void> SessionStart::identify() {
 }
 
 asio::awaitable<void> SessionStart::peek_bookmarks() {
-  started_.until = context_.options.until;
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     auto* sink = started_.sinks[i].get();
     bookmarks_[i] = co_await on_worker(context_.workers, [sink] { return sink->peek_bookmark(); });
