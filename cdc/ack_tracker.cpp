@@ -5,10 +5,22 @@
 
 namespace pgcourier::cdc {
 
+namespace {
+
+// Fewer are not worth a look.
+constexpr std::size_t least_to_merge = 64;
+
+void raise(Position& position, const Position& to) {
+  position.delivered = std::max(position.delivered, to.delivered);
+  position.position = std::max(position.position, to.position);
+}
+
+}  // namespace
+
 TransactionNumber AckTracker::begin() {
-  assert(units_.empty() || units_.back().end_lsn);
-  units_.emplace_back();
-  return oldest_ + units_.size() - 1;
+  assert(units_.empty() || units_.back().whole);
+  units_.push_back({.number = next_});
+  return next_++;
 }
 
 void AckTracker::expect(std::size_t deliveries) {
@@ -17,38 +29,58 @@ void AckTracker::expect(std::size_t deliveries) {
 }
 
 void AckTracker::commit(protocol::Lsn end_lsn) {
-  units_.back().end_lsn = end_lsn;
-  settle();  // an empty unit waits for nobody but its predecessors
+  Unit& unit = units_.back();
+  unit.whole = true;
+  unit.reached.position = end_lsn;
+  if (unit.has_events) unit.reached.delivered = end_lsn;
+  if (unit.done()) settle();  // it waits for nobody but its predecessors
 }
 
 void AckTracker::acknowledge(const Delivery& delivery) {
-  const bool known =
-      delivery.transaction >= oldest_ && delivery.transaction - oldest_ < units_.size();
-  if (!known || units_[delivery.transaction - oldest_].outstanding < delivery.count) {
+  const auto unit = std::lower_bound(
+      units_.begin(), units_.end(), delivery.transaction,
+      [](const Unit& each, TransactionNumber number) { return each.number < number; });
+  const bool known = unit != units_.end() && unit->number == delivery.transaction;
+  if (!known || unit->outstanding < delivery.count) {
     throw SinkError(SinkFailure::internal,
                     "a sink reported a delivery that was not outstanding; nothing was confirmed");
   }
-  units_[delivery.transaction - oldest_].outstanding -= delivery.count;
-  settle();
+  if (delivery.count == 0) return;
+  unit->outstanding -= delivery.count;
+  if (unit->done()) settle();
 }
 
 void AckTracker::sent_up_to(protocol::Lsn lsn) {
   if (units_.empty()) {
     durable_.position = std::max(durable_.position, lsn);
-  } else if (units_.back().end_lsn) {
-    units_.back().quiet_until = std::max(units_.back().quiet_until, lsn);
+  } else if (units_.back().whole) {
+    raise(units_.back().reached, {{}, lsn});
   }
 }
 
+// Called once for each unit that becomes done.
 void AckTracker::settle() {
-  while (!units_.empty()) {
-    const Unit& unit = units_.front();
-    if (unit.outstanding > 0 || !unit.end_lsn) return;
-    if (unit.has_events) durable_.delivered = std::max(durable_.delivered, *unit.end_lsn);
-    durable_.position = std::max({durable_.position, *unit.end_lsn, unit.quiet_until});
+  ++done_;
+  while (!units_.empty() && units_.front().done()) {
+    raise(durable_, units_.front().reached);
     units_.pop_front();
-    ++oldest_;
+    --done_;
   }
+  if (done_ >= least_to_merge && done_ > units_.size() / 2) merge();
+}
+
+// A unit that is done only waits for the one before it, and is reached together with it.
+void AckTracker::merge() {
+  auto last = units_.begin();  // not done, else it would not be here
+  for (auto unit = std::next(last); unit != units_.end(); ++unit) {
+    if (unit->done()) {
+      raise(last->reached, unit->reached);
+    } else {
+      *++last = *unit;
+    }
+  }
+  units_.erase(std::next(last), units_.end());
+  done_ = 0;
 }
 
 }  // namespace pgcourier::cdc

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <optional>
 
 #include "cdc/bookmark.hpp"
 #include "cdc/sink.hpp"
@@ -12,8 +11,10 @@
 namespace pgcourier::cdc {
 
 // One entry per unit (transaction or non-transactional message) in flight, none per event: a
-// transaction of a million rows costs as much as one of a single row. One tracker a sink; all
-// trackers of a session count the same units. Lives on the io thread.
+// transaction of a million rows costs as much as one of a single row. A unit that is done behind
+// one that is not (of no event for this sink, or overtaking) is merged into it sooner or later, so
+// memory is bounded by what waits for deliveries, never by how long it waits. One tracker a sink;
+// all trackers of a session count the same units. Lives on the io thread.
 class AckTracker {
  public:
   // `start` is what the sink's bookmark covers when the session begins.
@@ -44,20 +45,28 @@ class AckTracker {
   bool idle() const { return units_.empty(); }
 
   // Whole units that wait for deliveries.
-  bool waits_for_whole_units() const { return !units_.empty() && units_.front().end_lsn; }
+  bool waits_for_whole_units() const { return !units_.empty() && units_.front().whole; }
+
+  // How many entries it holds: at most twice those that wait for deliveries, and a constant.
+  std::size_t size() const { return units_.size(); }
 
  private:
   struct Unit {
+    TransactionNumber number = 0;
     std::size_t outstanding = 0;
     bool has_events = false;
-    std::optional<protocol::Lsn> end_lsn;  // set by commit()
-    protocol::Lsn quiet_until;             // set by sent_up_to(); 0/0: nothing known
+    bool whole = false;  // set by commit()
+    Position reached;    // with it and all before it durable; keepalives and merged units count
+
+    bool done() const { return whole && outstanding == 0; }
   };
 
   void settle();
+  void merge();
 
-  std::deque<Unit> units_;
-  TransactionNumber oldest_ = 0;  // the number of units_.front()
+  std::deque<Unit> units_;  // by number, which merging leaves gaps in
+  TransactionNumber next_ = 0;
+  std::size_t done_ = 0;  // of units_
   Position durable_;
 };
 

@@ -18,8 +18,10 @@ constexpr std::size_t record_overhead_bytes = 256;
 // A bookmark moved by silence alone is written this often.
 constexpr auto idle_bookmark_interval = 10s;
 
-// Between two commits that are remembered for the lag.
+// Between two commits that are remembered for the lag, and how many are before every other one is
+// forgotten and the time between them doubled.
 constexpr std::int64_t commit_sample_microseconds = 100'000;
+constexpr std::size_t most_commit_samples = 4096;
 
 }  // namespace
 
@@ -78,12 +80,22 @@ void Pipeline::close_unit(Lsn end_lsn) {
     if (!state.skips_unit) state.sink->commit(unit_, end_lsn);
     state.tracker.commit(end_lsn);
   }
-  if (in_transaction_ &&
-      (unconfirmed_.empty() ||
-       transaction_.commit_time.microseconds - unconfirmed_.back().commit_time.microseconds >
-           commit_sample_microseconds)) {
-    unconfirmed_.push_back({end_lsn, transaction_.commit_time});
+  if (in_transaction_) sample_commit(end_lsn);
+}
+
+void Pipeline::sample_commit(Lsn end_lsn) {
+  if (unconfirmed_.empty()) {
+    sample_microseconds_ = commit_sample_microseconds;
+  } else if (transaction_.commit_time.microseconds - unconfirmed_.back().commit_time.microseconds <=
+             sample_microseconds_) {
+    return;
   }
+  unconfirmed_.push_back({end_lsn, transaction_.commit_time});
+  if (unconfirmed_.size() < most_commit_samples) return;
+  sample_microseconds_ *= 2;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < unconfirmed_.size(); i += 2) unconfirmed_[kept++] = unconfirmed_[i];
+  unconfirmed_.resize(kept);
 }
 
 // Finishes the event that was held back and gives it to every sink that lacks it.

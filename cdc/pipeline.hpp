@@ -94,8 +94,11 @@ class Pipeline {
   const std::vector<OperationCounts>& counts() const { return counts_; }
   std::uint64_t logical_messages() const { return logical_messages_; }
   std::uint64_t transactions() const { return transactions_; }
-  // Commit time of the oldest transaction not covered by every bookmark, to about 100 ms.
+  // Commit time of the oldest transaction not covered by every bookmark, to about 100 ms; behind a
+  // sink that stands still for long to a thousandth of that time.
   std::optional<protocol::PgTime> oldest_unconfirmed_commit() const;
+  // How many commit times that takes: bounded.
+  std::size_t remembered_commits() const { return unconfirmed_.size(); }
 
  private:
   struct SinkState {
@@ -129,6 +132,7 @@ class Pipeline {
   void emit(ChangeEvent& event);
   void open_unit(protocol::Lsn lsn, bool done_at_equality);
   void close_unit(protocol::Lsn end_lsn);
+  void sample_commit(protocol::Lsn end_lsn);
   void hand_over(std::optional<protocol::Lsn> end_lsn);
   void count(const ChangeEvent& event);
   bool is_past_the_end(protocol::Lsn lsn);
@@ -168,7 +172,8 @@ class Pipeline {
     protocol::Lsn end_lsn;
     protocol::PgTime commit_time;
   };
-  std::deque<CommitSample> unconfirmed_;  // at least 100 ms apart
+  std::deque<CommitSample> unconfirmed_;  // at least sample_microseconds_ apart, bounded
+  std::int64_t sample_microseconds_ = 0;
 };
 
 }  // namespace pgcourier::cdc

@@ -255,7 +255,8 @@ void KafkaAdmin::write_record(const std::string& topic, const std::string& key,
                     trouble_.text().empty() ? "no acknowledgement" : trouble_.text());
 }
 
-std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const std::string& key) {
+void KafkaAdmin::read_records(const std::string& topic, const std::string& key,
+                              const TakeValue& take) {
   const ClientHandle consumer = make_kafka_client(RD_KAFKA_CONSUMER, settings_, client_id_);
   const QueueHandle errors(rd_kafka_queue_get_main(consumer.get()));
   const TopicHandle handle(rd_kafka_topic_new(consumer.get(), topic.c_str(), nullptr));
@@ -263,7 +264,6 @@ std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const
   if (rd_kafka_consume_start(handle.get(), 0, RD_KAFKA_OFFSET_BEGINNING) != 0) {
     throw unavailable("reading topic " + topic, rd_kafka_err2str(rd_kafka_last_error()));
   }
-  std::optional<std::string> last;
   KafkaTrouble trouble;
   auto deadline = Clock::now() + patience_;
   while (true) {
@@ -276,10 +276,11 @@ std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const
       deadline = Clock::now() + patience_;
       if (std::string_view(static_cast<const char*>(message->key), message->key_len) != key)
         continue;
-      last.reset();
+      std::optional<std::string_view> value;
       if (message->payload != nullptr) {
-        last.emplace(static_cast<const char*>(message->payload), message->len);
+        value.emplace(static_cast<const char*>(message->payload), message->len);
       }
+      take(value);
       continue;
     }
     if (Clock::now() > deadline) {
@@ -288,7 +289,6 @@ std::optional<std::string> KafkaAdmin::read_last(const std::string& topic, const
     }
   }
   rd_kafka_consume_stop(handle.get(), 0);
-  return last;
 }
 
 }  // namespace pgcourier::sinks

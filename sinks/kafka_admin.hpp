@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/settings.hpp"
@@ -55,8 +57,10 @@ class KafkaAdmin {
   // Returns when all replicas asked for have it.
   void write_record(const std::string& topic, const std::string& key, const std::string& value);
 
-  // The last value under `key` in partition 0, committed ones only; empty: none, or deleted since.
-  std::optional<std::string> read_last(const std::string& topic, const std::string& key);
+  // Gives `take` each value under `key` in partition 0, committed ones only, from the first to the
+  // last; empty: a tombstone.
+  using TakeValue = std::function<void(const std::optional<std::string_view>& value)>;
+  void read_records(const std::string& topic, const std::string& key, const TakeValue& take);
 
   int broker_count();
 

@@ -50,24 +50,31 @@ std::optional<cdc::Bookmark> KafkaSink::peek_bookmark() {
 
 std::optional<cdc::Bookmark> KafkaSink::open() {
   check_position_topic();
-  opened_with_ = read_bookmark();
+  auto bookmark = read_bookmark();
   producer_.open(name_);
   position_topic_ = &producer_.add_topic(position_topic_name(name_), "", "", 1);
   position_topic_->holds_bookmarks = true;
-  return opened_with_;
+  return bookmark;
 }
 
 std::optional<cdc::Bookmark> KafkaSink::read_bookmark() {
   const std::string topic = position_topic_name(name_);
-  const auto record = admin().read_last(topic, settings_.id);
-  if (!record) return std::nullopt;
-  const auto bookmark = cdc::parse_bookmark(*record);
-  if (!bookmark) {
+  bool readable = true;
+  known_.reset();
+  admin().read_records(topic, settings_.id, [&](const std::optional<std::string_view>& value) {
+    const auto record = value ? parse_kafka_bookmark(*value) : std::nullopt;
+    readable = record || !value;
+    if (!value) known_.reset();  // somebody deleted it
+    if (!record) return;
+    known_ = known_ ? fold(*known_, *record) : *record;
+    known_is_the_last_record_ = *known_ == *record;
+  });
+  if (!readable) {
     throw kafka_error(settings_, SinkFailure::bookmark,
                       "the last record with key " + settings_.id + " in topic " + topic +
                           " is no bookmark of pgcourier; is the topic used by something else?");
   }
-  return bookmark;
+  return known_ ? std::optional(known_->bookmark) : std::nullopt;
 }
 
 void KafkaSink::check_position_topic() {
@@ -103,9 +110,10 @@ TopicState KafkaSink::find_or_create(const std::string& topic, std::int32_t part
 }
 
 void KafkaSink::start(const cdc::Bookmark& bookmark) {
-  identity_ = bookmark.identity;
-  if (opened_with_ != bookmark) {
-    admin().write_record(position_topic_name(name_), settings_.id, cdc::to_json(bookmark));
+  started_with_ = next_record(known_, bookmark);
+  // Also if it is known, but not by the last record: that one is what a compaction keeps.
+  if (started_with_ != known_ || !known_is_the_last_record_) {
+    admin().write_record(position_topic_name(name_), settings_.id, to_json(started_with_));
   }
   if (!messages_) return;
   // A pipeline may never see a message, so this topic's troubles wait for the first one.
@@ -219,10 +227,12 @@ void KafkaSink::advance(const cdc::Position& position) {
   if (!position_on_its_way_) send_position();
 }
 
-// One at a time, so the last one in the topic is the newest whatever is repeated.
+// One at a time, so that none waits behind those it replaces. In the topic others may follow it: an
+// instance that was stopped and goes on writes one more. read_bookmark() makes nothing of it.
 void KafkaSink::send_position() {
   position_on_its_way_ = std::exchange(position_wanted_, std::nullopt);
-  const std::string bookmark = cdc::to_json({identity_, *position_on_its_way_});
+  const std::string bookmark = to_json(KafkaBookmark{
+      {started_with_.bookmark.identity, *position_on_its_way_}, started_with_.resets});
   KafkaRecord record;
   record.partition = 0;
   record.has_key = true;

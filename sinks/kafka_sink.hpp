@@ -10,6 +10,7 @@
 #include "cdc/sink.hpp"
 #include "config/settings.hpp"
 #include "sinks/kafka_admin.hpp"
+#include "sinks/kafka_bookmark.hpp"
 #include "sinks/kafka_producer.hpp"
 #include "sinks/kafka_topic.hpp"
 #include "sinks/record_checksum.hpp"
@@ -70,8 +71,10 @@ class KafkaSink final : public cdc::Sink {
   std::string message_topic_problem_;
   KafkaTopic* position_topic_ = nullptr;
 
-  std::optional<cdc::Bookmark> opened_with_;
-  cdc::StreamIdentity identity_;
+  // As read last; started_with_ is what this session's records go on from.
+  std::optional<KafkaBookmark> known_;
+  bool known_is_the_last_record_ = false;
+  KafkaBookmark started_with_;
   std::optional<cdc::Position> position_wanted_;
   std::optional<cdc::Position> position_on_its_way_;
 

@@ -11,6 +11,13 @@ namespace pgcourier::sinks {
 
 namespace {
 
+// One for the process, as descriptor 1 is: a line that one session begins may be for the next one,
+// or for the end of the process, to end.
+LineStream& process_stdout() {
+  static LineStream stream(STDOUT_FILENO);
+  return stream;
+}
+
 struct Maker {
   const config::Settings& settings;
 
@@ -21,7 +28,7 @@ struct Maker {
     return std::make_unique<FileSink>(files, settings.name);
   }
   std::unique_ptr<cdc::Sink> operator()(const config::StdoutSettings& out) const {
-    return std::make_unique<StdoutSink>(out.id, STDOUT_FILENO);
+    return std::make_unique<StdoutSink>(out.id, process_stdout());
   }
   std::unique_ptr<cdc::Sink> operator()(const config::NullSettings& null) const {
     return std::make_unique<NullSink>(null.id);
@@ -35,5 +42,7 @@ std::vector<std::unique_ptr<cdc::Sink>> make_sinks(const config::Settings& setti
   for (const auto& sink : settings.sinks) sinks.push_back(std::visit(Maker{settings}, sink));
   return sinks;
 }
+
+bool end_stdout(std::chrono::milliseconds at_most) { return process_stdout().end_line(at_most); }
 
 }  // namespace pgcourier::sinks

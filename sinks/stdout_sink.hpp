@@ -4,16 +4,17 @@
 #include <string>
 
 #include "cdc/sink.hpp"
+#include "sinks/line_stream.hpp"
 #include "sinks/worker.hpp"
 
 namespace pgcourier::sinks {
 
 // Durable means that write(2) returned; there is no bookmark. A pipe nobody empties blocks the
-// worker's thread only. REQUIRES: SIGPIPE is ignored; a closed pipe is SinkFailure::closed.
+// worker's thread only; a closed one is SinkFailure::closed.
 class StdoutSink : public cdc::Sink {
  public:
-  // `fd` stays open and is not set non-blocking: others may share it.
-  StdoutSink(std::string id, int fd) : id_(std::move(id)), fd_(fd) {}
+  // `stream` outlives the sink, and all sessions.
+  StdoutSink(std::string id, LineStream& stream) : id_(std::move(id)), stream_(stream) {}
 
   const std::string& id() const override { return id_; }
   std::optional<cdc::Bookmark> peek_bookmark() override { return std::nullopt; }
@@ -35,7 +36,7 @@ class StdoutSink : public cdc::Sink {
 
  private:
   std::string id_;
-  int fd_;
+  LineStream& stream_;
   Worker worker_;
 };
 

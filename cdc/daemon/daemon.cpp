@@ -13,6 +13,7 @@
 #include "cdc/daemon/session.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/daemon/version.hpp"
+#include "sinks/sink_factory.hpp"
 
 namespace pgcourier::cdc::daemon {
 
@@ -22,6 +23,9 @@ namespace {
 
 // After shutdown_timeout: for what ends a session once that has passed.
 constexpr auto leave_after = 1s;
+
+// For a reader of stdout that is behind.
+constexpr auto stdout_grace = 500ms;
 
 void log_stopped(const NextStep& step) {
   log::error("stopped", {{"error", step.what},
@@ -61,6 +65,7 @@ class Daemon {
     io_.run();
     workers_.join();
     log_sums();
+    if (!sinks::end_stdout(stdout_grace)) log::warn("the last line on stdout is not whole");
     return exit_code_;
   }
 

@@ -311,6 +311,27 @@ TEST(Pipeline, RemembersTheOldestCommitThatIsNotConfirmed) {
   EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), std::nullopt);
 }
 
+TEST(Pipeline, RemembersABoundedNumberOfCommitsBehindASinkThatStandsStill) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.take(begin(Lsn{0x100}, 5'000'000));
+  h.take(insert(1, row));
+  h.take(commit(Lsn{0x100}, Lsn{0x110}, 5'000'000));
+  std::uint64_t lsn = 0x110;
+  std::int64_t time = 5'000'000;
+  for (int i = 0; i < 20'000; ++i, lsn += 0x10) {
+    time += 200'000;
+    h.take(begin(Lsn{lsn}, time));
+    h.take(commit(Lsn{lsn}, Lsn{lsn + 0x10}, time));
+  }
+  EXPECT_LT(h.pipeline.remembered_commits(), 4096U);
+  EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), protocol::PgTime{5'000'000});
+  h.first.deliver_all();
+  h.second.deliver_all();
+  h.settle();
+  EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), std::nullopt);
+}
+
 TEST(Pipeline, CountsWhatTheTablesHadByOperation) {
   PipelineHarness h({.tables = {"public.t"}});
   h.describe_tables();

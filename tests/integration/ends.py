@@ -1,17 +1,19 @@
 """How a run ends, and what it takes with it: orderly, at the deadline, with a sink, a server or a file that is gone; and
 what SIGHUP takes over. `ends.py [words]` runs the cases named by the words."""
 import contextlib
+import json
 import os
 import resource
 import shutil
 import signal
+import threading
 import time
 
 from harness.checker import read_lines
 from harness.program import cases_of, run_cases
 from harness.scenario import Scenario
 from harness.shared import Delivery, broker, courier, insert, refused, server
-from harness.waiting import free_port, lsn, require, wait_for
+from harness.waiting import TestFailure, free_port, lsn, require, wait_for
 
 
 def closing_lines(process):
@@ -142,6 +144,54 @@ def case_a_reader_that_leaves_ends_every_sink_in_order():
         require(closing_lines(process) == {"stdout", "files"}, lambda: process.log())
         after = len(server().log_tail(1 << 20).split("unexpected EOF on standby connection"))
         require(after == before, "the server saw the connection break")
+
+
+def whole_lines(text):
+    """All of them JSON, or TestFailure."""
+    require(text.endswith(b"\n"), lambda: f"the last line is torn: {text[-80:]}")
+    lines = text.splitlines()
+    for line in lines:
+        try:
+            json.loads(line)
+        except ValueError:
+            raise TestFailure(f"no JSON: {line[:80]} … {line[-80:]}") from None
+    return lines
+
+
+def read_slowly(descriptor, text):
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        while piece := file.read(20_000):
+            text += piece
+            time.sleep(0.002)
+
+
+def case_stdout_has_whole_lines_only_however_sessions_end():
+    """A slow reader, and sessions that the server ends in the middle of a line: of a short one, and of one that no pipe
+    takes at once."""
+    for rows, note in ((3000, "n" * 200), (3, "n" * 300_000)):
+        with courier(sinks=("stdout",)) as pipeline:
+            slot = pipeline.settings["source"]["slot"]
+            pipeline.set("shutdown_timeout", "2s")
+            read_end, write_end = os.pipe()
+            process = pipeline.run_streaming(stdout=write_end)
+            os.close(write_end)
+            insert(rows, note=note)
+            for _ in range(2):
+                time.sleep(1)  # so that the pipe is full: nothing tells when
+                before = server().slot(slot)["active_pid"]
+                server().sql("SELECT pg_terminate_backend(%s)", before)
+                wait_for(lambda: server().slot(slot)["active_pid"] not in (None, before), "the next session")
+            text = bytearray()
+            reader = threading.Thread(target=read_slowly, args=(read_end, text), daemon=True)
+            reader.start()
+            committed = server().value("SELECT pg_current_wal_insert_lsn()::text")
+            server().wait_confirmed(committed, slot, timeout=60)
+            process.terminate()
+            reader.join(10)
+            lines = whole_lines(bytes(text))
+            ids = {json.loads(line)["after"]["id"] for line in lines}
+            require(len(ids) == rows, lambda: f"{len(ids)} rows of {rows} in {len(lines)} lines:\n{process.log()}")
+            server().wait_free(slot)
 
 
 # -- exit codes of a first session -----------------------------------------------------------------------------------

@@ -93,6 +93,57 @@ TEST_F(KafkaLive, MakesItsTopicsAndReadsItsBookmarkBack) {
   EXPECT_EQ(admin.topic_config(name_ + ".__position")->at("cleanup.policy"), "compact");
 }
 
+// As a stopped-and-continued instance writes it.
+TEST_F(KafkaLive, AnOlderBookmarkThatComesLateChangesNothing) {
+  const std::string topic = name_ + ".__position";
+  const auto late = [&](std::uint64_t position) {
+    KafkaAdmin(settings_, "test")
+        .write_record(topic, "kafka", cdc::to_json(kafka_bookmark(position)));
+  };
+  started();
+  late(0x30);
+  late(0x20);
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x30));
+
+  // The next session makes the right one the last, which a compaction keeps.
+  started();
+  EXPECT_EQ(read_topic(settings_.brokers, topic, 1).back().value,
+            to_json(KafkaBookmark{kafka_bookmark(0x30), 0}));
+  const auto count = read_topic(settings_.brokers, topic, 1).size();
+  started();
+  EXPECT_EQ(read_topic(settings_.brokers, topic, 1).size(), count);
+}
+
+TEST_F(KafkaLive, SetBackDeliberatelyNothingOlderCounts) {
+  const std::string topic = name_ + ".__position";
+  const auto set_to = [&](std::uint64_t position) {
+    const auto sink = make();
+    sink->open();
+    sink->start(kafka_bookmark(position));
+  };
+  set_to(0x30);
+  set_to(0x10);
+  KafkaAdmin(settings_, "test").write_record(topic, "kafka", cdc::to_json(kafka_bookmark(0x40)));
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x10));
+  {
+    const auto sink = started();
+    KafkaDriver driver(*sink);
+    sink->advance({Lsn{0x20}, Lsn{0x20}});
+    ASSERT_TRUE(driver.wait_until([&] { return driver.bookmarked == Lsn{0x20}; }));
+  }
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x20));
+}
+
+TEST_F(KafkaLive, ReadsWhatACompactionLeft) {
+  const std::string topic = name_ + ".__position";
+  make()->open();  // makes the topic
+  KafkaAdmin admin(settings_, "test");
+  admin.write_record(topic, "kafka", to_json(KafkaBookmark{kafka_bookmark(0x30), 2}));
+  EXPECT_EQ(make()->peek_bookmark(), kafka_bookmark(0x30));
+  started();
+  EXPECT_EQ(read_topic(settings_.brokers, topic, 1).size(), 1u);
+}
+
 TEST_F(KafkaLive, NeverLetsTheBrokerMakeATopic) {
   settings_.create_topics.reset();
   const auto first = error_of([&] { make()->open(); });

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "tests/sinks/file_support.hpp"
@@ -23,6 +24,7 @@ class StdoutSinkTest : public testing::Test {
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
     reader_ = Fd(ends[0]);
     writer_ = Fd(ends[1]);
+    stream_.emplace(writer_.get());
   }
 
   std::string read_some() const {
@@ -32,12 +34,29 @@ class StdoutSinkTest : public testing::Test {
     return text;
   }
 
+  std::string read_bytes(std::size_t count) const {
+    std::string text;
+    while (text.size() < count) text += read_some();
+    return text;
+  }
+
+  // A session that ends while the pipe is full.
+  void abandon(const std::string& line, int times) {
+    StdoutSink sink("stdout", *stream_);
+    SinkDriver driver(sink);
+    sink.start({});
+    for (int i = 0; i < times; ++i) driver.write(line);
+    sink.flush();
+    ASSERT_TRUE(driver.wait_until([&] { return !sink.stalled_because().empty(); }));
+  }
+
   Fd reader_;
   Fd writer_;
+  std::optional<LineStream> stream_;
 };
 
 TEST_F(StdoutSinkTest, WritesEachRecordAsALine) {
-  StdoutSink sink("stdout", writer_.get());
+  StdoutSink sink("stdout", *stream_);
   SinkDriver driver(sink);
   sink.start({});
   driver.write("one");
@@ -51,7 +70,7 @@ TEST_F(StdoutSinkTest, WritesEachRecordAsALine) {
 }
 
 TEST_F(StdoutSinkTest, AFullPipeBlocksNothingButItsOwnDeliveries) {
-  StdoutSink sink("stdout", writer_.get());
+  StdoutSink sink("stdout", *stream_);
   SinkDriver driver(sink);
   sink.start({});
   const std::string line(1000, 'x');
@@ -71,15 +90,74 @@ TEST_F(StdoutSinkTest, AFullPipeBlocksNothingButItsOwnDeliveries) {
 }
 
 TEST_F(StdoutSinkTest, CanBeDestroyedWhileThePipeIsFull) {
-  StdoutSink sink("stdout", writer_.get());
+  StdoutSink sink("stdout", *stream_);
   SinkDriver driver(sink);
   sink.start({});
   driver.write(std::string(1 << 20, 'x'));
   sink.flush();
 }
 
+TEST_F(StdoutSinkTest, EndsTheLineThatASessionBeforeHasBegun) {
+  const std::string line(1 << 20, 'x');
+  abandon(line, 1);
+  EXPECT_TRUE(stream_->in_a_line());
+  StdoutSink next("stdout", *stream_);
+  SinkDriver driver(next);
+  next.start({});
+  driver.write("two");
+  driver.commit(100);
+  std::string text;
+  std::thread reader([&] { text = read_bytes(line.size() + 5); });
+  EXPECT_TRUE(driver.settle());
+  reader.join();
+  EXPECT_TRUE(text == line + "\ntwo\n");
+  EXPECT_FALSE(stream_->in_a_line());
+}
+
+TEST_F(StdoutSinkTest, EndsThatLineOverAnyNumberOfSessions) {
+  const std::string line(1 << 20, 'x');
+  std::size_t read = 0;
+  for (int i = 0; i < 3; ++i) {
+    abandon(line, 1);
+    read += read_some().size();
+  }
+  // Of the second and third session nothing was written: the first one's line came before.
+  const auto rest = line.size() + 1 - read;
+  std::string text;
+  std::thread reader([&] { text = read_bytes(rest); });
+  EXPECT_TRUE(stream_->end_line(std::chrono::seconds(10)));
+  reader.join();
+  EXPECT_TRUE(text == std::string(rest - 1, 'x') + "\n");
+}
+
+TEST_F(StdoutSinkTest, EndsThatLineWithoutAnotherEvent) {
+  const std::string line(1 << 20, 'x');
+  abandon(line, 1);
+  StdoutSink next("stdout", *stream_);
+  next.start({});
+  EXPECT_TRUE(read_bytes(line.size() + 1) == line + "\n");
+}
+
+TEST_F(StdoutSinkTest, GivesUpTheLineOfAReaderThatTakesNothing) {
+  const std::string line(1 << 20, 'x');
+  abandon(line, 1);
+  EXPECT_FALSE(stream_->end_line(std::chrono::milliseconds(10)));
+  std::string text;
+  std::thread reader([&] { text = read_bytes(line.size() + 1); });
+  EXPECT_TRUE(stream_->end_line(std::chrono::seconds(10)));
+  reader.join();
+  EXPECT_TRUE(text == line + "\n");
+}
+
+TEST_F(StdoutSinkTest, BeginsNoLineThatThePipeHasNoRoomFor) {
+  const std::string line(1000, 'x');
+  abandon(line, 1000);
+  EXPECT_FALSE(stream_->in_a_line());
+  EXPECT_EQ(read_some().size() % (line.size() + 1), 0u);
+}
+
 TEST_F(StdoutSinkTest, EndsOrderlyWhenNobodyReadsAnyMore) {
-  StdoutSink sink("stdout", writer_.get());
+  StdoutSink sink("stdout", *stream_);
   SinkDriver driver(sink);
   sink.start({});
   reader_.reset();
@@ -94,7 +172,7 @@ TEST_F(StdoutSinkTest, EndsOrderlyWhenNobodyReadsAnyMore) {
 }
 
 TEST_F(StdoutSinkTest, LeavesTheSharedDescriptorBlocking) {
-  StdoutSink sink("stdout", writer_.get());
+  StdoutSink sink("stdout", *stream_);
   SinkDriver driver(sink);
   sink.start({});
   driver.write("one");
