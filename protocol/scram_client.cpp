@@ -7,6 +7,7 @@
 
 #include "protocol/authentication_error.hpp"
 #include "protocol/base64.hpp"
+#include "protocol/sasl_prep.hpp"
 #include "protocol/scram_proof.hpp"
 
 namespace pgcourier::protocol {
@@ -73,7 +74,7 @@ ChannelBinding ChannelBinding::tls_server_end_point(std::string_view certificate
 }
 
 ScramClient::ScramClient(std::string_view password, std::string_view nonce, ChannelBinding binding)
-    : binding_(std::move(binding)), password_(password), nonce_(nonce) {
+    : binding_(std::move(binding)), password_(sasl_prep(password)), nonce_(nonce) {
   if (!is_nonce(nonce)) throw std::invalid_argument("a SCRAM nonce must be printable ASCII");
 }
 

@@ -28,7 +28,7 @@ host replication postgres all trust
 host all trust_user all trust
 host all password_user all password
 host all md5_user all md5
-host all scram_user all scram-sha-256
+host all scram_user,prepared all scram-sha-256
 hostssl all cert_user all cert
 hostssl all tls_user all trust
 hostnossl all plain_user all trust
