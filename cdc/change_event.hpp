@@ -38,6 +38,9 @@ struct ChangeEvent {
   // An update whose `before` has another key than `after`; see EncodedEvent.
   bool key_changed = false;
 
+  // The composites may be from before their types were altered, so their fields have no names.
+  bool composites_are_text = false;
+
   // truncate
   bool cascade = false;
   bool restart_identity = false;

@@ -1,6 +1,7 @@
 // From pg_type's rows to the forms of types.
 #include "cdc/column_type.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace pgcourier::cdc {
@@ -17,6 +18,13 @@ const ColumnType* TypeRegistry::find(std::uint32_t oid) const {
 }
 
 void TypeRegistry::add(std::span<const TypeDescription> types) {
+  const auto is_known = [this](const TypeDescription& type) {
+    const auto known = described_.find(type.oid);
+    return known != described_.end() && known->second == type;
+  };
+  if (std::all_of(types.begin(), types.end(), is_known)) return;
+  for (const TypeDescription& type : types) described_[type.oid] = type;
+
   // First every type gets its place, so that the second pass can refer to those further down, and
   // to itself through an array.
   const std::size_t first = types_.size();

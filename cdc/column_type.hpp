@@ -46,7 +46,9 @@ struct TypeDescription {
   struct Attribute {
     std::string name;
     std::uint32_t type_oid = 0;
+    bool operator==(const Attribute&) const = default;
   };
+  bool operator==(const TypeDescription&) const = default;
 
   std::uint32_t oid = 0;
   std::string name;                   // "hstore" of an extension is known by its name
@@ -65,11 +67,13 @@ class TypeRegistry {
   const ColumnType* find(std::uint32_t oid) const;
 
   // Adds types in any order; what they refer to must be built in, known, or in `types` itself.
-  // A reference to anything else (a type dropped since) counts as text.
+  // A reference to anything else (a type dropped since) counts as text. If all are described as
+  // they were, nothing changes; else find() gives new types, and the old ones stay as they are.
   void add(std::span<const TypeDescription> types);
 
  private:
   std::deque<ColumnType> types_;
+  std::unordered_map<std::uint32_t, TypeDescription> described_;
   std::unordered_map<std::uint32_t, const ColumnType*> by_oid_;
 };
 

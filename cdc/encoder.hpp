@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "cdc/change_event.hpp"
 #include "cdc/record.hpp"
@@ -26,6 +28,10 @@ class Encoder {
 
   // `end_lsn` marks the last delivered event of a transaction. Valid until the next encode().
   virtual const EncodedEvent& finish(std::optional<protocol::Lsn> end_lsn) = 0;
+
+  // "schema.table.column" of composites that were given as PostgreSQL's text since the last call,
+  // each column once for each shape of its table.
+  virtual std::vector<std::string> take_unfitting() = 0;
 };
 
 }  // namespace pgcourier::cdc

@@ -24,6 +24,7 @@ namespace pgcourier::cdc {
 enum class Consumed : std::uint8_t {
   done,
   needs_catalog,  // answer question() with describe() before the next consume()
+  needs_types,    // the same, and then consume() the same bytes again: nothing was taken
   past_the_end,   // the unit starts at or after `until`: it was not taken, nor will any be
 };
 
@@ -49,8 +50,8 @@ class Pipeline {
   // EncodingError, SinkError.
   Consumed consume(protocol::ByteView copy_data);
 
-  // After needs_catalog. describe() gives the Relation that each sink must prepare() for, or
-  // nullptr.
+  // After needs_catalog or needs_types. describe() gives the Relation that each sink must prepare()
+  // for, or nullptr.
   const CatalogQuestion& question() const { return *question_; }
   const Relation* describe(const CatalogAnswer& answer);
 
@@ -128,6 +129,7 @@ class Pipeline {
 
   void on_keepalive(const protocol::PrimaryKeepalive& keepalive);
   Consumed stand_alone(const protocol::LogicalMessage& message);
+  bool lacks_types(const Relation& relation);
   void require_transaction(std::string_view message) const;
   void emit(ChangeEvent& event);
   void open_unit(protocol::Lsn lsn, bool done_at_equality);

@@ -74,7 +74,7 @@ Consumed Pipeline::on(const protocol::Commit& commit) {
 }
 
 Consumed Pipeline::on(const protocol::RelationMessage& relation) {
-  question_ = relations_.receive(relation);
+  question_ = relations_.receive(relation, change_lsn_);
   return question_ ? Consumed::needs_catalog : Consumed::done;
 }
 
@@ -83,8 +83,9 @@ Consumed Pipeline::on(const protocol::TypeMessage&) { return Consumed::done; }
 
 Consumed Pipeline::on(const protocol::Insert& insert) {
   require_transaction(protocol::Insert::name);
-  ChangeEvent event{.operation = Operation::insert,
-                    .relation = &relations_.find(insert.relation_oid)};
+  const Relation& relation = relations_.find(insert.relation_oid);
+  if (lacks_types(relation)) return Consumed::needs_types;
+  ChangeEvent event{.operation = Operation::insert, .relation = &relation};
   event.after = insert.new_row;
   check_width(*event.relation, event.after);
   emit(event);
@@ -93,8 +94,9 @@ Consumed Pipeline::on(const protocol::Insert& insert) {
 
 Consumed Pipeline::on(const protocol::Update& update) {
   require_transaction(protocol::Update::name);
-  ChangeEvent event{.operation = Operation::update,
-                    .relation = &relations_.find(update.relation_oid)};
+  const Relation& relation = relations_.find(update.relation_oid);
+  if (lacks_types(relation)) return Consumed::needs_types;
+  ChangeEvent event{.operation = Operation::update, .relation = &relation};
   event.after = update.new_row;
   event.before = update.old_row;
   event.before_is_key_only = update.old_row_is_key_only;
@@ -109,8 +111,9 @@ Consumed Pipeline::on(const protocol::Update& update) {
 
 Consumed Pipeline::on(const protocol::Delete& removal) {
   require_transaction(protocol::Delete::name);
-  ChangeEvent event{.operation = Operation::delete_,
-                    .relation = &relations_.find(removal.relation_oid)};
+  const Relation& relation = relations_.find(removal.relation_oid);
+  if (lacks_types(relation)) return Consumed::needs_types;
+  ChangeEvent event{.operation = Operation::delete_, .relation = &relation};
   event.before = removal.old_row;
   event.before_is_key_only = removal.old_row_is_key_only;
   check_width(*event.relation, event.before);
@@ -164,6 +167,12 @@ Consumed Pipeline::stand_alone(const protocol::LogicalMessage& message) {
   return Consumed::done;
 }
 
+bool Pipeline::lacks_types(const Relation& relation) {
+  if (relation.composites.empty() || relation.filtered_out || every_sink_skips_) return false;
+  question_ = relations_.check(relation, change_lsn_);
+  return question_ != nullptr;
+}
+
 void Pipeline::require_transaction(std::string_view message) const {
   if (!in_transaction_) throw protocol::ProtocolError(message, "it came outside a transaction");
 }
@@ -179,6 +188,9 @@ void Pipeline::emit(ChangeEvent& event) {
     encoder_.begin(transaction_);
     header_given_ = true;
   }
+  event.composites_are_text =
+      event.relation && event.relation->composites_altered_by != 0 &&
+      !xid_precedes(event.relation->composites_altered_by, transaction_.xid);
   encoder_.encode(event);
   holds_event_ = true;
   count(event);

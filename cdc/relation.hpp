@@ -10,6 +10,19 @@
 
 namespace pgcourier::cdc {
 
+// Transaction ids run in a circle: is `a` the older one?
+constexpr bool xid_precedes(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b) < 0;
+}
+
+// How far a composite type was altered, as the catalog tells it.
+struct CompositeState {
+  std::uint32_t type_oid = 0;
+  std::string attributes;        // equal texts: nothing was altered in between
+  std::uint32_t altered_by = 0;  // the last transaction that did; 0: none, or a billion ago
+  bool operator==(const CompositeState&) const = default;
+};
+
 struct Column {
   std::string name;
   std::uint32_t type_oid = 0;
@@ -32,6 +45,10 @@ struct Relation {
   // The event's key, as indices into `columns` (delivery.md 16): the replica identity index's, else
   // the primary key's; empty without one.
   std::vector<std::uint16_t> key;
+  // The composite types in its columns, at any depth. A row of a transaction that is not younger
+  // than `composites_altered_by` may have been written under another description.
+  std::vector<CompositeState> composites;
+  std::uint32_t composites_altered_by = 0;
   bool filtered_out = false;  // by `source.tables`: its changes count, but no event is made
 };
 

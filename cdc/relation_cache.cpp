@@ -4,6 +4,7 @@
 
 namespace pgcourier::cdc {
 
+using protocol::Lsn;
 using protocol::ReplicaIdentity;
 
 namespace {
@@ -45,9 +46,27 @@ std::vector<std::uint16_t> named_columns(const Relation& relation,
   return key;
 }
 
+bool same_types(const Relation& a, const Relation& b) {
+  return a.composites == b.composites &&
+         std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
+                    [](const Column& x, const Column& y) { return x.type == y.type; });
+}
+
+std::uint32_t last_altered_by(const std::vector<CompositeState>& composites) {
+  std::uint32_t last = 0;
+  for (const auto& composite : composites) {
+    if (composite.altered_by == 0) continue;
+    if (last == 0 || !xid_precedes(composite.altered_by, last)) {
+      last = composite.altered_by;
+    }
+  }
+  return last;
+}
+
 }  // namespace
 
-const CatalogQuestion* RelationCache::receive(const protocol::RelationMessage& message) {
+const CatalogQuestion* RelationCache::receive(const protocol::RelationMessage& message, Lsn lsn) {
+  asked_at_ = lsn;
   pending_ = Relation{};
   pending_.oid = message.relation_oid;
   pending_.schema = message.schema.empty() ? "pg_catalog" : std::string(message.schema);
@@ -58,16 +77,41 @@ const CatalogQuestion* RelationCache::receive(const protocol::RelationMessage& m
         {std::string(column.name), column.type_oid, column.type_modifier, nullptr, column.is_key});
   }
 
-  const bool ask_for_key = hides_the_key(pending_.replica_identity);
+  // A Relation comes again after any change, of the primary key and of types too, which it can't
+  // show here.
   const auto known = current_.find(pending_.oid);
-  // A Relation comes again after any change, of the primary key too, which it can't show here.
-  if (known != current_.end() && same_shape(*known->second, pending_) && !ask_for_key) {
+  const auto* question = ask_about_pending();
+  if (known != current_.end() && same_shape(*known->second.relation, pending_) &&
+      !question->primary_key && question->type_oids.empty()) {
     return nullptr;
   }
+  return question;
+}
 
-  question_ = {pending_.oid, pending_.schema, pending_.table, ask_for_key, {}};
+const CatalogQuestion* RelationCache::check(const Relation& relation, Lsn lsn) {
+  const auto& known = current_.at(relation.oid);
+  if (lsn <= known.described_to) return nullptr;
+  asked_at_ = lsn;
+  if (known.altered) {
+    pending_ = relation;
+    return ask_about_pending();
+  }
+  question_ = {relation.oid, relation.schema, relation.table, false, {}, {}};
+  for (const auto& composite : relation.composites) {
+    question_.composites.push_back(composite.type_oid);
+  }
+  return &question_;
+}
+
+const CatalogQuestion* RelationCache::ask_about_pending() {
+  question_ = {pending_.oid,
+               pending_.schema,
+               pending_.table,
+               hides_the_key(pending_.replica_identity),
+               {},
+               {}};
   for (const auto& column : pending_.columns) {
-    if (!types_.find(column.type_oid)) question_.type_oids.push_back(column.type_oid);
+    if (!built_in_type(column.type_oid)) question_.type_oids.push_back(column.type_oid);
   }
   return &question_;
 }
@@ -75,6 +119,10 @@ const CatalogQuestion* RelationCache::receive(const protocol::RelationMessage& m
 const Relation* RelationCache::add(const CatalogAnswer& answer) {
   static const ColumnType text_type;
 
+  if (!question_.composites.empty()) {
+    look_for_alterations(answer);
+    return nullptr;
+  }
   types_.add(answer.types);
   for (auto& column : pending_.columns) {
     const auto* type = types_.find(column.type_oid);
@@ -82,17 +130,30 @@ const Relation* RelationCache::add(const CatalogAnswer& answer) {
   }
   pending_.key = question_.primary_key ? named_columns(pending_, answer.primary_key)
                                        : flagged_columns(pending_);
+  pending_.composites = answer.composites;
+  pending_.composites_altered_by = last_altered_by(answer.composites);
   pending_.filtered_out = !filter_.passes(pending_.schema, pending_.table);
 
-  const auto known = current_.find(pending_.oid);
-  if (known != current_.end() && same_shape(*known->second, pending_) &&
-      known->second->key == pending_.key) {
+  auto& known = current_[pending_.oid];
+  known.described_to = std::max(known.described_to, asked_at_);
+  known.wal_position = answer.wal_position;
+  known.altered = false;
+  if (known.relation && same_shape(*known.relation, pending_) &&
+      same_types(*known.relation, pending_) && known.relation->key == pending_.key) {
     return nullptr;
   }
   pending_.version = static_cast<std::uint32_t>(relations_.size());
   relations_.push_back(std::move(pending_));
-  current_[relations_.back().oid] = &relations_.back();
+  known.relation = &relations_.back();
   return &relations_.back();
+}
+
+void RelationCache::look_for_alterations(const CatalogAnswer& answer) {
+  auto& known = current_.at(question_.relation_oid);
+  known.altered = answer.composites != known.relation->composites;
+  if (known.altered) return;
+  known.described_to = std::max({known.described_to, asked_at_, known.wal_position});
+  known.wal_position = answer.wal_position;
 }
 
 void RelationCache::unknown(std::uint32_t oid) {

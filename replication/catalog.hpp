@@ -95,4 +95,18 @@ struct TypeInfo {
 asio::awaitable<std::vector<TypeInfo>> describe_types(Connection& connection,
                                                       std::span<const std::uint32_t> oids);
 
+// How far a composite type (also a table's row type) was altered.
+struct CompositeInfo {
+  std::uint32_t type_oid = 0;
+  std::string attributes;        // equal texts: nothing was altered in between
+  std::uint32_t altered_by = 0;  // the last transaction that did; 0: none, or a billion ago
+  bool operator==(const CompositeInfo&) const = default;
+};
+struct CompositeInfos {
+  std::vector<CompositeInfo> types;  // by OID; those that no longer exist are left out
+  protocol::Lsn wal_position;        // where the server writes by now: after what `types` shows
+};
+asio::awaitable<CompositeInfos> look_at_composites(Connection& connection,
+                                                   std::span<const std::uint32_t> oids);
+
 }  // namespace pgcourier::replication

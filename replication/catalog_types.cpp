@@ -33,6 +33,24 @@ constexpr std::string_view attribute_query =
     "WHERE t.oid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped "
     "ORDER BY t.oid, a.attnum";
 
+// Any change of an attribute is a new row of pg_attribute with an xmin of its own; a dropped one
+// keeps its row. A type that was never altered has rows of the one transaction that made it.
+constexpr std::string_view composite_query =
+    "SELECT t.oid, a.attributes, CASE WHEN NOT a.any_dropped AND a.transactions = 1"
+    " AND a.youngest::text IN (t.xmin::text, c.xmin::text) THEN '0' ELSE a.altered_by END,"
+    " CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
+    " ELSE pg_current_wal_insert_lsn() END "
+    "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_class c ON c.oid = t.typrelid,"
+    " LATERAL (SELECT coalesce(string_agg(b.attnum || ':' || b.altered_by, ' ' ORDER BY b.attnum),"
+    " '') AS attributes, coalesce(bool_or(b.attisdropped), false) AS any_dropped,"
+    " count(DISTINCT b.xmin::text) AS transactions,"
+    " (array_agg(b.xmin::text ORDER BY b.age))[1] AS youngest,"
+    " coalesce((array_agg(b.altered_by ORDER BY b.age))[1], '0') AS altered_by"
+    " FROM (SELECT attnum, attisdropped, xmin, age(xmin) AS age,"
+    " CASE WHEN age(xmin) BETWEEN 0 AND 1000000000 THEN xmin::text ELSE '0' END AS altered_by"
+    " FROM pg_catalog.pg_attribute WHERE attrelid = t.typrelid AND attnum > 0) b) a "
+    "WHERE t.oid = ANY ($1::oid[]) ORDER BY t.oid";
+
 asio::awaitable<std::vector<TypeInfo>> describe_once(Connection& connection,
                                                      const std::set<std::uint32_t>& oids) {
   const QueryParameters parameters{array_literal(oids)};
@@ -83,6 +101,22 @@ asio::awaitable<std::vector<TypeInfo>> describe_types(Connection& connection,
     std::erase_if(next, [&asked](std::uint32_t oid) { return asked.contains(oid); });
   }
   co_return described;
+}
+
+asio::awaitable<CompositeInfos> look_at_composites(Connection& connection,
+                                                   std::span<const std::uint32_t> oids) {
+  const std::set<std::uint32_t> asked(oids.begin(), oids.end());
+  const QueryParameters parameters{array_literal(asked)};
+  const QueryResult result = co_await connection.query(composite_query, parameters);
+  CompositeInfos infos;
+  for (const auto& row : result.rows) {
+    CompositeInfo& info = infos.types.emplace_back();
+    info.type_oid = integer_value<std::uint32_t>(row.at(0), "oid");
+    info.attributes = text_value(row.at(1));
+    info.altered_by = integer_value<std::uint32_t>(row.at(2), "xmin");
+    infos.wal_position = protocol::parse_lsn(text_value(row.at(3))).value_or(protocol::Lsn{});
+  }
+  co_return infos;
 }
 
 }  // namespace pgcourier::replication

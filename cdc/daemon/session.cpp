@@ -28,6 +28,45 @@ namespace {
 // How often time alone makes something happen.
 constexpr auto tick = 100ms;
 
+asio::awaitable<void> look_at_composites(replication::Connection& sql,
+                                         const std::vector<std::uint32_t>& oids,
+                                         CatalogAnswer& answer) {
+  const auto infos = co_await replication::look_at_composites(sql, oids);
+  answer.composites.clear();
+  for (const auto& type : infos.types) {
+    answer.composites.push_back({type.type_oid, type.attributes, type.altered_by});
+  }
+  answer.wal_position = infos.wal_position;
+}
+
+// Until the composites look the same before and after their description: it is of that state.
+asio::awaitable<void> describe_types(replication::Connection& sql,
+                                     const std::vector<std::uint32_t>& oids,
+                                     CatalogAnswer& answer) {
+  std::vector<CompositeState> before;
+  do {
+    const auto described = co_await replication::describe_types(sql, oids);
+    before = std::move(answer.composites);
+    answer.types.clear();
+    std::vector<std::uint32_t> composites;
+    for (const auto& type : described) {
+      if (type.kind == 'c') composites.push_back(type.oid);
+      auto& added = answer.types.emplace_back();
+      added.oid = type.oid;
+      added.name = type.name;
+      added.kind = type.kind;
+      added.base_oid = type.base_oid;
+      added.element_oid = type.element_oid;
+      added.delimiter = type.delimiter;
+      for (const auto& attribute : type.attributes) {
+        added.attributes.push_back({attribute.name, attribute.type_oid});
+      }
+    }
+    answer.composites.clear();
+    if (!composites.empty()) co_await look_at_composites(sql, composites, answer);
+  } while (answer.composites != before);
+}
+
 // The session was ended, the server restarts, or has no connection left (classes 57 and 53).
 bool passes_by_itself(const protocol::ServerError& error) {
   return error.sqlstate().starts_with("57") || error.sqlstate().starts_with("53");
@@ -110,8 +149,14 @@ asio::awaitable<void> Session::consume_received() {
   while (const auto copy_data = started_.stream->next_copy_data()) {
     context_.status.received(copy_data->size(), last_heard_);
     if (ending_) continue;  // read on to the server's CopyDone
-    switch (pipeline_->consume(*copy_data)) {
+    Consumed consumed = pipeline_->consume(*copy_data);
+    while (consumed == Consumed::needs_types) {
+      co_await describe_relation();
+      consumed = pipeline_->consume(*copy_data);
+    }
+    switch (consumed) {
       case Consumed::done:
+      case Consumed::needs_types:
         break;
       case Consumed::needs_catalog:
         co_await describe_relation();
@@ -153,7 +198,9 @@ asio::awaitable<void> Session::describe_relation() {
 // Waits for the second connection if it is down.
 asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& question) {
   CatalogAnswer answer;
-  if (!question.primary_key && question.type_oids.empty()) co_return answer;
+  if (!question.primary_key && question.type_oids.empty() && question.composites.empty()) {
+    co_return answer;
+  }
   std::string lost;
   for (;;) {
     try {
@@ -161,17 +208,10 @@ asio::awaitable<CatalogAnswer> Session::ask_catalog(const CatalogQuestion& quest
       if (question.primary_key) {
         answer.primary_key = co_await replication::primary_key(*sql, question.relation_oid);
       }
-      for (auto& type : co_await replication::describe_types(*sql, question.type_oids)) {
-        auto& added = answer.types.emplace_back(TypeDescription{type.oid,
-                                                                std::move(type.name),
-                                                                type.kind,
-                                                                type.base_oid,
-                                                                type.element_oid,
-                                                                type.delimiter,
-                                                                {}});
-        for (auto& attribute : type.attributes) {
-          added.attributes.push_back({std::move(attribute.name), attribute.type_oid});
-        }
+      if (!question.composites.empty()) {
+        co_await look_at_composites(*sql, question.composites, answer);
+      } else {
+        co_await describe_types(*sql, question.type_oids, answer);
       }
       co_return answer;
     } catch (const protocol::ServerError& refused) {
@@ -211,6 +251,11 @@ void Session::turn(Clock::time_point now) {
     }
   }
   context_.status.server_at(pipeline_->received());
+
+  for (const auto& column : encoder_->take_unfitting()) {
+    log::warn("a composite from before its type was altered is given as PostgreSQL's text",
+              {{"column", column}});
+  }
 
   if (started_.until && !ending_ && pipeline_->confirmable() >= *started_.until) begin_end();
   if (ending_) end_copy_when_settled();

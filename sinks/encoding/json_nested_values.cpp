@@ -62,16 +62,28 @@ void JsonValues::append_element(TextBuffer& out, const cdc::ColumnType& type,
 
 // (a,,"b ""c"""): nothing between commas is NULL, "" is an empty string.
 //
-// A composite type altered in the middle of the stream has more or fewer fields in the stream than
-// in the catalog. Nobody can tell which, so the text itself, as a string, is all that loses
-// nothing.
+// The text has no names: those of the catalog are right only if the type was not altered between
+// the row and the look at the catalog. Where that is not sure, or where the text does not fit, the
+// text itself, as a string, is all that loses nothing.
 void JsonValues::append_composite(TextBuffer& out, const cdc::ColumnType& type,
                                   std::string_view text) {
+  const std::size_t before = out.size();
+  const std::size_t depth = depth_;
   const bool no_fields = type.fields.empty() && text == "()";
-  if (!no_fields && count_fields(text) != type.fields.size()) {
-    append_json_string(out, text);
-    return;
+  if (!composites_are_text_ && (no_fields || count_fields(text) == type.fields.size())) {
+    try {
+      return append_fields(out, type, text);
+    } catch (const cdc::EncodingError&) {
+      out.cut(before);
+      depth_ = depth;
+    }
   }
+  append_json_string(out, text);
+  fits_ = false;
+}
+
+void JsonValues::append_fields(TextBuffer& out, const cdc::ColumnType& type,
+                               std::string_view text) {
   QuotedTextReader reader(text);
   reader.skip('(');
   out += '{';

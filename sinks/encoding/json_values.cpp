@@ -46,12 +46,15 @@ void append_timestamptz(TextBuffer& out, std::string_view text) {
 
 JsonValues::JsonValues() : scratch_(max_depth) {}
 
-void JsonValues::append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
-                        std::string_view text) {
+bool JsonValues::append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
+                        std::string_view text, bool composites_are_text) {
   relation_ = &relation;
   column_ = &column;
   depth_ = 0;
+  composites_are_text_ = composites_are_text;
+  fits_ = true;
   append_value(out, *column.type, text);
+  return fits_;
 }
 
 void JsonValues::append_value(TextBuffer& out, const cdc::ColumnType& type, std::string_view text) {

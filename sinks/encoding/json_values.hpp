@@ -22,9 +22,10 @@ class JsonValues {
   JsonValues();
 
   // Appends the JSON of `text`, a value of `column`. Throws EncodingError, with part of the value
-  // appended, if the text is not what the type allows.
-  void append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
-              std::string_view text);
+  // appended, if the text is not what the type allows. False: a composite that does not fit its
+  // type's description, or none if `composites_are_text`, was given as a string.
+  bool append(TextBuffer& out, const cdc::Relation& relation, const cdc::Column& column,
+              std::string_view text, bool composites_are_text = false);
 
  private:
   void append_value(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
@@ -38,6 +39,7 @@ class JsonValues {
   void append_array(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
   void append_element(TextBuffer& out, const cdc::ColumnType& type, QuotedTextReader& reader);
   void append_composite(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
+  void append_fields(TextBuffer& out, const cdc::ColumnType& type, std::string_view text);
   std::size_t count_fields(std::string_view text);
   void append_hstore(TextBuffer& out, std::string_view text);
 
@@ -49,6 +51,8 @@ class JsonValues {
   // One buffer for each level of values within values; depth_ is the level in hand.
   std::vector<std::string> scratch_;
   std::size_t depth_ = 0;
+  bool composites_are_text_ = false;
+  bool fits_ = true;
 };
 
 }  // namespace pgcourier::sinks::encoding

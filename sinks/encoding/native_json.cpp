@@ -1,6 +1,8 @@
 // Members are appended in contract.md's order.
 #include "sinks/encoding/native_json.hpp"
 
+#include <utility>
+
 #include "cdc/encoding_error.hpp"
 #include "sinks/encoding/json_text.hpp"
 
@@ -98,6 +100,7 @@ const NativeJson::Fragments& NativeJson::fragments_of(const Relation& relation) 
     append_json_string(fragment, column.name);
     fragment += ':';
   }
+  fragments.unfitting.resize(relation.columns.size());
   fragments.ready = true;
   return fragments;
 }
@@ -233,8 +236,20 @@ void NativeJson::append_value(TextBuffer& out, const Rows& rows, std::size_t col
     throw cdc::EncodingError(rows.relation, described, described.type->form,
                              "sent in binary, which was not asked for");
   }
-  values_.append(out, rows.relation, described, value.bytes);
+  if (!values_.append(out, rows.relation, described, value.bytes, rows.event.composites_are_text)) {
+    note_unfitting(rows.relation, column);
+  }
 }
+
+void NativeJson::note_unfitting(const Relation& relation, std::size_t column) {
+  Fragments& fragments = fragments_[relation.version];
+  if (fragments.unfitting[column]) return;
+  fragments.unfitting[column] = true;
+  unfitting_.push_back(relation.schema + '.' + relation.table + '.' +
+                       relation.columns[column].name);
+}
+
+std::vector<std::string> NativeJson::take_unfitting() { return std::exchange(unfitting_, {}); }
 
 void NativeJson::append_position(Draft& draft, const ChangeEvent& event) {
   TextBuffer& out = draft.value;

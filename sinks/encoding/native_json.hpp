@@ -25,12 +25,14 @@ class NativeJson : public cdc::Encoder {
   void begin(const cdc::TransactionHeader& transaction) override;
   void encode(const cdc::ChangeEvent& event) override;
   const cdc::EncodedEvent& finish(std::optional<protocol::Lsn> end_lsn) override;
+  std::vector<std::string> take_unfitting() override;
 
  private:
   // What a Relation alone decides, rendered on its first event.
   struct Fragments {
     TextBuffer table;                 // ,"schema":"public","table":"orders"
     std::vector<TextBuffer> columns;  // "id":
+    std::vector<bool> unfitting;      // columns that were told of
     bool ready = false;
   };
 
@@ -69,13 +71,15 @@ class NativeJson : public cdc::Encoder {
   void append_unchanged(Draft& draft, const Rows& rows);
   void append_value(TextBuffer& out, const Rows& rows, std::size_t column,
                     const protocol::ColumnValue& value);
+  void note_unfitting(const cdc::Relation& relation, std::size_t column);
   void append_position(Draft& draft, const cdc::ChangeEvent& event);
   void close(Draft& draft, std::optional<protocol::Lsn> end_lsn, cdc::Record& record) const;
 
   JsonValues values_;
   std::vector<Fragments> fragments_;  // by Relation::version
-  TextBuffer commit_lsn_;             // ,"commit_lsn":"16/B374D848"
-  TextBuffer tail_;                   // ,"xid":747,"commit_ts":"…","origin":"…"}
+  std::vector<std::string> unfitting_;
+  TextBuffer commit_lsn_;  // ,"commit_lsn":"16/B374D848"
+  TextBuffer tail_;        // ,"xid":747,"commit_ts":"…","origin":"…"}
   protocol::PgTime commit_time_;
   bool in_transaction_ = true;  // false while the event is a non-transactional message
 

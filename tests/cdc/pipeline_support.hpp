@@ -29,6 +29,7 @@ class FakeEncoder : public cdc::Encoder {
     text_ += ' ' + (event.relation ? event.relation->table : std::string());
     if (event.transactional) text_ += '#' + std::to_string(event.seq);
     if (event.key_changed) text_ += " moved";
+    if (event.composites_are_text) text_ += " text";
   }
 
   const cdc::EncodedEvent& finish(std::optional<Lsn> end_lsn) override {
@@ -38,6 +39,8 @@ class FakeEncoder : public cdc::Encoder {
     encoded_.record.value = text_;
     return encoded_;
   }
+
+  std::vector<std::string> take_unfitting() override { return {}; }
 
   std::vector<std::string> headers;  // the origin of each begin()
 

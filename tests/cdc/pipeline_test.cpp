@@ -343,6 +343,57 @@ TEST(Pipeline, CountsWhatTheTablesHadByOperation) {
   EXPECT_EQ(h.pipeline.transactions(), 1U);
 }
 
+// --- Composite types -----------------------------------------------------------------------------
+
+// A table 1 `t` (id, at) whose composite `transaction` altered last.
+cdc::CatalogAnswer altered_by(std::uint32_t transaction, Lsn wal_position = {}) {
+  TypeDescription type;
+  type.oid = 70000;
+  type.kind = 'c';
+  type.attributes = {{"a", 25}};
+  return {.primary_key = {},
+          .types = {type},
+          .composites = {{70000, std::to_string(transaction), transaction}},
+          .wal_position = wal_position};
+}
+const auto with_composite = relation(1, "public", "t", 'd', {{"id", 23, true}, {"at", 70000}});
+
+TEST(Pipeline, ARowWithCompositesWaitsForALookAtTheirTypes) {
+  PipelineHarness h;
+  h.take(begin(Lsn{0x100}));
+  ASSERT_EQ(h.take(with_composite, Lsn{0x80}), Consumed::needs_catalog);
+  ASSERT_NE(h.pipeline.describe(altered_by(0)), nullptr);
+  EXPECT_EQ(h.take(insert(1, row), Lsn{0x80}), Consumed::done);
+  ASSERT_EQ(h.take(insert(1, row), Lsn{0x90}), Consumed::needs_types);
+  EXPECT_THAT(h.pipeline.question().composites, ElementsAre(70000));
+  EXPECT_EQ(h.pipeline.describe(altered_by(0)), nullptr);
+  EXPECT_EQ(h.take(insert(1, row), Lsn{0x90}), Consumed::done);
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "insert t#1 end=0/110"));
+}
+
+TEST(Pipeline, CompositesOfTransactionsNotYoungerThanTheAlterationAreText) {
+  PipelineHarness h;
+  h.describe(with_composite, altered_by(0));
+  Lsn at{0x100};
+  for (const std::uint32_t xid : {6U, 7U, 8U}) {
+    const Lsn end{at.value + 0x10};
+    h.take(begin(at, 0, xid));
+    while (h.take(insert(1, row), at) == Consumed::needs_types) h.pipeline.describe(altered_by(7));
+    h.take(commit(at, end));
+    at = end;
+  }
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0 text end=0/110", "insert t#0 text end=0/120",
+                                         "insert t#0 end=0/130"));
+}
+
+TEST(Pipeline, RowsThatNobodyWantsNeedNoLook) {
+  PipelineHarness h({.first_at = Lsn{0x110}, .second_at = Lsn{0x110}});
+  h.describe(with_composite, altered_by(0));
+  h.take(begin(Lsn{0x100}));
+  EXPECT_EQ(h.take(insert(1, row), Lsn{0x90}), Consumed::done);
+}
+
 // --- A server that breaks the protocol -----------------------------------------------------------
 
 TEST(Pipeline, RefusesChangesOutsideATransaction) {

@@ -8,6 +8,7 @@
 namespace pgcourier::cdc {
 namespace {
 
+using protocol::Lsn;
 using protocol::RelationColumn;
 using protocol::RelationMessage;
 using protocol::ReplicaIdentity;
@@ -35,14 +36,14 @@ RelationMessage message(const std::vector<RelationColumn>& columns,
 class RelationCacheTest : public ::testing::Test {
  protected:
   const Relation* learn(const RelationMessage& told, const CatalogAnswer& answer = {}) {
-    return cache_.receive(told) ? cache_.add(answer) : nullptr;
+    return cache_.receive(told, Lsn{1}) ? cache_.add(answer) : nullptr;
   }
 
   RelationCache cache_{TableFilter({})};
 };
 
 TEST_F(RelationCacheTest, TakesTheKeyFromTheFlagsOfTheRelation) {
-  const auto* question = cache_.receive(message(keyed));
+  const auto* question = cache_.receive(message(keyed), Lsn{1});
   ASSERT_NE(question, nullptr);
   EXPECT_FALSE(question->primary_key);
   EXPECT_THAT(question->type_oids, IsEmpty());
@@ -54,7 +55,7 @@ TEST_F(RelationCacheTest, TakesTheKeyFromTheFlagsOfTheRelation) {
 
 TEST_F(RelationCacheTest, TheSameRelationAgainIsNothingNew) {
   const auto* relation = learn(message(keyed));
-  EXPECT_EQ(cache_.receive(message(keyed)), nullptr);
+  EXPECT_EQ(cache_.receive(message(keyed), Lsn{1}), nullptr);
   EXPECT_EQ(&cache_.find(1), relation);
   EXPECT_EQ(cache_.all().size(), 1U);
 }
@@ -82,7 +83,7 @@ TEST_F(RelationCacheTest, ARenamedTableAnotherTypeOrAnotherIdentityIsAnotherVers
 
 TEST_F(RelationCacheTest, UnderFullTheCatalogIsAskedForTheKeyEachTime) {
   for (int i = 0; i < 2; ++i) {
-    const auto* question = cache_.receive(message(all_flagged, ReplicaIdentity::full));
+    const auto* question = cache_.receive(message(all_flagged, ReplicaIdentity::full), Lsn{1});
     ASSERT_NE(question, nullptr);
     EXPECT_TRUE(question->primary_key);
     const auto* relation = cache_.add({.primary_key = {"id"}, .types = {}});
@@ -98,7 +99,7 @@ TEST_F(RelationCacheTest, UnderFullTheCatalogIsAskedForTheKeyEachTime) {
 
 TEST_F(RelationCacheTest, UnderNothingTheCatalogIsAskedForTheKey) {
   const std::vector<RelationColumn> unflagged{{false, "id", int4, -1}};
-  const auto* question = cache_.receive(message(unflagged, ReplicaIdentity::nothing));
+  const auto* question = cache_.receive(message(unflagged, ReplicaIdentity::nothing), Lsn{1});
   ASSERT_NE(question, nullptr);
   EXPECT_TRUE(question->primary_key);
 }
@@ -116,23 +117,83 @@ TEST_F(RelationCacheTest, UnderFullWithoutAPrimaryKeyThereIsNoKey) {
   EXPECT_THAT(relation->key, IsEmpty());
 }
 
-TEST_F(RelationCacheTest, AsksForUnknownTypesOnce) {
-  const auto* question = cache_.receive(message(with_user_type));
-  ASSERT_NE(question, nullptr);
-  EXPECT_THAT(question->type_oids, ElementsAre(user_type));
+TEST_F(RelationCacheTest, AsksForTypesThatAreNotBuiltInAtEachRelation) {
   TypeDescription domain;
   domain.oid = user_type;
   domain.kind = 'd';
   domain.base_oid = int4;
-  const auto* relation = cache_.add({.primary_key = {}, .types = {domain}});
-  ASSERT_NE(relation, nullptr);
-  EXPECT_EQ(relation->columns[1].type->form, TypeForm::integer);
+  for (int i = 0; i < 2; ++i) {
+    const auto* question = cache_.receive(message(with_user_type), Lsn{1});
+    ASSERT_NE(question, nullptr);
+    EXPECT_THAT(question->type_oids, ElementsAre(user_type));
+    const auto* relation = cache_.add({.primary_key = {}, .types = {domain}});
+    EXPECT_EQ(relation != nullptr, i == 0);
+  }
+  EXPECT_EQ(cache_.find(1).columns[1].type->form, TypeForm::integer);
+}
 
-  auto other = message(with_user_type);
-  other.relation_oid = 2;
-  question = cache_.receive(other);
+// addr (first, second) as it is in a catalog where `altered_by` touched it last.
+CatalogAnswer addr(const std::string& first, const std::string& second, std::uint32_t altered_by,
+                   Lsn wal_position = {}) {
+  TypeDescription type;
+  type.oid = user_type;
+  type.kind = 'c';
+  type.attributes = {{first, 25}, {second, 25}};
+  return {.primary_key = {},
+          .types = {type},
+          .composites = {{user_type, first + second, altered_by}},
+          .wal_position = wal_position};
+}
+
+TEST_F(RelationCacheTest, OneLookAtCompositesServesAllRowsUpToWhereTheServerWroteThen) {
+  const auto* relation = learn(message(with_user_type), addr("street", "city", 0, Lsn{50}));
+  ASSERT_NE(relation, nullptr);
+  EXPECT_EQ(cache_.check(*relation, Lsn{1}), nullptr);
+  const auto* question = cache_.check(*relation, Lsn{2});
   ASSERT_NE(question, nullptr);
+  EXPECT_THAT(question->composites, ElementsAre(user_type));
   EXPECT_THAT(question->type_oids, IsEmpty());
+  EXPECT_EQ(cache_.add(addr("street", "city", 0, Lsn{90})), nullptr);
+  EXPECT_EQ(cache_.check(*relation, Lsn{50}), nullptr);
+  // What the last look told it wrote may have been written after what it saw.
+  EXPECT_NE(cache_.check(*relation, Lsn{51}), nullptr);
+  EXPECT_EQ(cache_.add(addr("street", "city", 0, Lsn{99})), nullptr);
+  EXPECT_EQ(cache_.check(*relation, Lsn{90}), nullptr);
+}
+
+TEST_F(RelationCacheTest, ACompositeThatWasAlteredWithoutARelationIsDescribedAgain) {
+  const auto* before = learn(message(with_user_type), addr("street", "city", 0));
+  ASSERT_NE(before, nullptr);
+  EXPECT_EQ(before->composites_altered_by, 0U);
+  ASSERT_NE(cache_.check(*before, Lsn{2}), nullptr);
+  EXPECT_EQ(cache_.add(addr("city", "zip", 700)), nullptr);
+  const auto* question = cache_.check(*before, Lsn{2});
+  ASSERT_NE(question, nullptr);
+  EXPECT_THAT(question->type_oids, ElementsAre(user_type));
+  const auto* after = cache_.add(addr("city", "zip", 700));
+  ASSERT_NE(after, nullptr);
+  EXPECT_EQ(&cache_.find(1), after);
+  EXPECT_EQ(after->columns[1].type->fields[1].name, "zip");
+  EXPECT_EQ(after->composites_altered_by, 700U);
+  EXPECT_EQ(before->columns[1].type->fields[1].name, "city");
+  EXPECT_EQ(cache_.check(*after, Lsn{2}), nullptr);
+}
+
+TEST_F(RelationCacheTest, ARelationThatComesAgainBringsItsTypesUpToDate) {
+  ASSERT_NE(learn(message(with_user_type), addr("street", "city", 0)), nullptr);
+  EXPECT_EQ(learn(message(with_user_type), addr("street", "city", 0)), nullptr);
+  const auto* after = learn(message(with_user_type), addr("city", "zip", 700));
+  ASSERT_NE(after, nullptr);
+  EXPECT_EQ(after->columns[1].type->fields[0].name, "city");
+}
+
+TEST_F(RelationCacheTest, TheYoungestAlterationCountsAlsoWhenTransactionIdsStartAnew) {
+  CatalogAnswer answer = addr("street", "city", 0xFFFFFFF0);
+  answer.composites.push_back({user_type + 1, "", 5});
+  answer.composites.push_back({user_type + 2, "", 0});
+  const auto* relation = learn(message(with_user_type), answer);
+  ASSERT_NE(relation, nullptr);
+  EXPECT_EQ(relation->composites_altered_by, 5U);
 }
 
 TEST_F(RelationCacheTest, ATypeThatWasDroppedSinceIsText) {
@@ -143,19 +204,19 @@ TEST_F(RelationCacheTest, ATypeThatWasDroppedSinceIsText) {
 
 TEST_F(RelationCacheTest, MarksWhatTheFilterLeavesOut) {
   RelationCache cache{TableFilter({"public.u*"})};
-  ASSERT_NE(cache.receive(message(keyed)), nullptr);
+  ASSERT_NE(cache.receive(message(keyed), Lsn{1}), nullptr);
   EXPECT_TRUE(cache.add({})->filtered_out);
   auto other = message(keyed);
   other.relation_oid = 2;
   other.table = "users";
-  ASSERT_NE(cache.receive(other), nullptr);
+  ASSERT_NE(cache.receive(other, Lsn{1}), nullptr);
   EXPECT_FALSE(cache.add({})->filtered_out);
 }
 
 TEST_F(RelationCacheTest, AnEmptySchemaIsTheCatalogs) {
   auto told = message(keyed);
   told.schema = "";
-  ASSERT_NE(cache_.receive(told), nullptr);
+  ASSERT_NE(cache_.receive(told, Lsn{1}), nullptr);
   EXPECT_EQ(cache_.add({})->schema, "pg_catalog");
 }
 

@@ -2,7 +2,7 @@
 the numbers of EDGE_CASES.md. `edge_cases_tables.py [words]` runs the cases named by the words."""
 from harness.program import cases_of, run_cases
 from harness.shared import Delivery
-from harness.waiting import equal, require
+from harness.waiting import equal, require, wait_for
 
 T = "CREATE TABLE t (id int PRIMARY KEY, a int, note text)"
 
@@ -49,6 +49,75 @@ def case_27_28_29_user_types():
         equal([(rows[n]["m"], rows[n].get("ms")) for n in (0, 2, 3)],
               [("a", ["a"]), ("c", ["c"]), ({"x": 1, "y": "z"}, None)])
         case.server.sql("DROP TYPE public.mood_27 CASCADE")
+
+
+def altered_while_it_runs(*sequences):
+    """Before and after each sequence (statements, values of the row after, what its event must hold) rows are written to a
+    pipeline that runs all the time, so that it knows the type as it was."""
+    with Delivery("CREATE TYPE addr AS (street text, city text); CREATE TYPE box_27 AS (label text, at addr); "
+                  "CREATE TABLE t (id int PRIMARY KEY, a addr, many addr[], b box_27)", "FOR TABLE t") as case:
+        process = case.courier.run_streaming()
+        wanted = []
+        for statements, fields in [((), {"street": "x", "city": "y"}), *sequences]:
+            if statements:
+                case.sql(*statements)
+            row = "ROW(" + ", ".join("NULL" if value is None else repr(value) for value in fields.values()) + ")::addr"
+            case.sql(f"INSERT INTO t VALUES ({len(wanted)}, {row}, ARRAY[{row}], ROW('l', {row})::box_27)")
+            wanted.append({"id": len(wanted), "a": fields, "many": [fields], "b": {"label": "l", "at": fields}})
+            wait_for(lambda: len(case.events_so_far()) == len(wanted), "an event")
+        require(process.running(), process.log())
+        equal([event["after"] for event in case.events_so_far()], wanted)
+
+
+def case_27_32_composite_gets_an_attribute():
+    altered_while_it_runs((["ALTER TYPE addr ADD ATTRIBUTE zip int"], {"street": "x", "city": "y", "zip": 1}))
+
+
+def case_27_32_composite_loses_an_attribute():
+    altered_while_it_runs((["ALTER TYPE addr DROP ATTRIBUTE street"], {"city": "y"}))
+
+
+def case_27_32_composite_attribute_renamed():
+    """And back again: the last description is the first one."""
+    altered_while_it_runs((["ALTER TYPE addr RENAME ATTRIBUTE street TO road"], {"road": "x", "city": "y"}),
+                          (["ALTER TYPE addr RENAME ATTRIBUTE road TO street"], {"street": "x", "city": "y"}))
+
+
+def case_27_32_composite_altered_to_as_many_attributes():
+    altered_while_it_runs((["ALTER TYPE addr DROP ATTRIBUTE street", "ALTER TYPE addr ADD ATTRIBUTE zip int"],
+                           {"city": "Köln", "zip": 50667}),
+                          (["ALTER TYPE addr DROP ATTRIBUTE zip, ADD ATTRIBUTE zip text", "ALTER TABLE t SET (fillfactor = 90)"],
+                           {"city": "Köln", "zip": "D-50667"}))
+
+
+def case_27_32_composite_altered_before_it_is_read():
+    """Rows from before: their names are in no catalog any more, so they are PostgreSQL's text."""
+    with Delivery("CREATE TYPE addr AS (street text, city text); CREATE TYPE still AS (x int); "
+                  "CREATE TABLE t (id int PRIMARY KEY, a addr); CREATE TABLE u (id int PRIMARY KEY, s still)",
+                  "FOR TABLE t, u") as case:
+        case.sql("INSERT INTO t VALUES (1, ROW('x', 'y'))", "INSERT INTO u VALUES (1, ROW(1))",
+                 "ALTER TYPE addr DROP ATTRIBUTE street", "INSERT INTO t VALUES (2, ROW('y'))",
+                 "ALTER TYPE addr ADD ATTRIBUTE no int", "INSERT INTO t VALUES (3, ROW('y', 3))",
+                 "BEGIN; ALTER TYPE addr RENAME ATTRIBUTE no TO number; INSERT INTO t VALUES (4, ROW('y', 4)); COMMIT",
+                 "INSERT INTO t VALUES (5, ROW('y', 5))")
+        rows = {(event["table"], event["after"]["id"]): event["after"] for event in case.events()}
+        equal(rows[("u", 1)]["s"], {"x": 1})
+        equal([rows[("t", n)]["a"] for n in range(1, 6)],
+              ["(x,y)", "(y)", "(y,3)", "(y,4)", {"city": "y", "number": 5}])
+
+
+def case_27_28_enum_and_domain_altered_while_it_runs():
+    with Delivery("CREATE TYPE mood AS ENUM ('a'); CREATE DOMAIN few AS int CHECK (VALUE < 10); "
+                  "CREATE TABLE t (id int PRIMARY KEY, m mood, f few, fs few[])", "FOR TABLE t") as case:
+        case.courier.run_streaming()
+        case.sql("INSERT INTO t VALUES (1, 'a', 1, '{1}')")
+        wait_for(lambda: len(case.events_so_far()) == 1, "the first event")
+        case.sql("ALTER TYPE mood ADD VALUE 'b'", "INSERT INTO t VALUES (2, 'b', 2, '{2}')",
+                 "ALTER DOMAIN few DROP CONSTRAINT few_check", "INSERT INTO t VALUES (3, 'b', 30, '{30}')")
+        wait_for(lambda: len(case.events_so_far()) == 3, "all events")
+        equal([event["after"] for event in case.events_so_far()],
+              [{"id": 1, "m": "a", "f": 1, "fs": [1]}, {"id": 2, "m": "b", "f": 2, "fs": [2]},
+               {"id": 3, "m": "b", "f": 30, "fs": [30]}])
 
 
 def case_39_truncate():

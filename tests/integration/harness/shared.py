@@ -105,6 +105,9 @@ class Delivery:
     def events(self):
         """Delivers all and returns every event so far, numbers as numbers."""
         self.process = self.courier.drain()
+        return self.events_so_far()
+
+    def events_so_far(self):
         return [json.loads(line) for _, line in read_lines(self.courier.files, self.courier.name)]
 
     def __enter__(self):

@@ -111,6 +111,31 @@ TEST(Composites, WithOtherFieldsThanTheTypeAreTheirText) {
   EXPECT_EQ(json_of(pair, R"x((x,2,"c d"))x"), R"x("(x,2,\"c d\")")x");
 }
 
+TEST(Composites, WithAFieldThatItsTypeDoesNotAllowAreTheirText) {
+  const cdc::ColumnType pair =
+      composite({{"a", &built_in(tests::text_oid)}, {"b", &built_in(tests::int8_oid)}});
+  EXPECT_EQ(json_of(pair, "(x,y)"), R"x("(x,y)")x");
+  const cdc::ColumnType outer = composite({{"one", &pair}, {"n", &built_in(tests::int8_oid)}});
+  EXPECT_EQ(json_of(outer, R"x(("(x,y)",1))x"), R"x({"one":"(x,y)","n":1})x");
+  EXPECT_EQ(json_of(outer, R"x(("(x,1)",y))x"), R"x("(\"(x,1)\",y)")x");
+  EXPECT_EQ(json_of(outer, "(x,1)"), R"x("(x,1)")x");
+}
+
+TEST(Composites, FromBeforeAnAlterationAreTheirTextAtAnyDepth) {
+  const cdc::ColumnType pair =
+      composite({{"a", &built_in(tests::text_oid)}, {"b", &built_in(tests::text_oid)}});
+  cdc::ColumnType pairs;
+  pairs.form = cdc::TypeForm::array;
+  pairs.element = &pair;
+  const cdc::Relation relation;
+  const cdc::Column described{"c", 0, -1, &pairs, false};
+  TextBuffer out;
+  JsonValues values;
+  EXPECT_FALSE(values.append(out, relation, described, R"x({"(x,y)"})x", true));
+  EXPECT_TRUE(values.append(out, relation, described, R"x({"(x,y)"})x", false));
+  EXPECT_EQ(out.view(), R"x(["(x,y)"][{"a":"x","b":"y"}])x");
+}
+
 TEST(Composites, ThatAreMalformedAreErrors) {
   const cdc::ColumnType pair =
       composite({{"a", &built_in(tests::text_oid)}, {"b", &built_in(tests::text_oid)}});
