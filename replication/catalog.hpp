@@ -100,7 +100,6 @@ struct CompositeInfo {
   std::uint32_t type_oid = 0;
   std::string attributes;        // equal texts: nothing was altered in between
   std::uint32_t altered_by = 0;  // the last transaction that did; 0: none, or a billion ago
-  bool operator==(const CompositeInfo&) const = default;
 };
 struct CompositeInfos {
   std::vector<CompositeInfo> types;  // by OID; those that no longer exist are left out
