@@ -17,8 +17,7 @@ std::optional<ConnectionKeywords> find_service(std::string_view text, std::strin
                                                const std::string& path);
 
 // `written` with what the service that it or PGSERVICE names adds; what is written comes first, as
-// in libpq. The service is looked for in the file that `servicefile` or PGSERVICEFILE names, else
-// in
+// in libpq. The service is looked for in the file that `servicefile` or PGSERVICEFILE names, or in
 // ~/.pg_service.conf, then in PGSYSCONFDIR/pg_service.conf. Throws SettingsError as find_service
 // does, and for a service that is nowhere.
 ConnectionKeywords add_service(const ConnectionKeywords& written,

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "protocol/protocol_error.hpp"
 #include "tests/cdc/pipeline_support.hpp"
 
 namespace pgcourier::cdc {
@@ -9,7 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace test;
-using protocol::ProtocolError;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -395,58 +393,6 @@ TEST(Pipeline, RowsThatNobodyWantsNeedNoLook) {
 }
 
 // --- A server that breaks the protocol -----------------------------------------------------------
-
-TEST(Pipeline, RefusesChangesOutsideATransaction) {
-  const auto messages = {insert(1, row),         update(1, row),  removal(1, row),
-                         truncation({1}),        origin("north"), logical_message(Lsn{8}, true),
-                         commit(Lsn{8}, Lsn{16})};
-  for (const auto& message : messages) {
-    PipelineHarness h;
-    h.describe_tables();
-    EXPECT_THROW(h.take(message), ProtocolError) << message.front();
-  }
-}
-
-TEST(Pipeline, RefusesATransactionInsideATransaction) {
-  PipelineHarness h;
-  h.take(begin(Lsn{0x100}));
-  EXPECT_THROW(h.take(begin(Lsn{0x110})), ProtocolError);
-}
-
-TEST(Pipeline, RefusesAStreamedOrPreparedTransaction) {
-  PipelineHarness h;
-  EXPECT_THROW(h.take(std::string("S\0\0\0\7\1", 6)), ProtocolError);
-  EXPECT_THROW(h.take("b" + std::string(28, '\1') + std::string("gid", 4)), ProtocolError);
-}
-
-TEST(Pipeline, RefusesANonTransactionalMessageInsideATransaction) {
-  PipelineHarness h;
-  h.take(begin(Lsn{0x100}));
-  EXPECT_THROW(h.take(logical_message(Lsn{0xF8}, false)), ProtocolError);
-}
-
-TEST(Pipeline, RefusesACommitThatIsNotTheOneAnnounced) {
-  PipelineHarness h;
-  h.take(begin(Lsn{0x100}));
-  EXPECT_THROW(h.take(commit(Lsn{0x108}, Lsn{0x110})), ProtocolError);
-}
-
-TEST(Pipeline, RefusesARowOfAnotherWidthThanItsRelation) {
-  const Tuple narrow{text("1")};
-  for (const auto& message :
-       {insert(1, narrow), update(1, narrow), update(1, row, 'K', narrow), removal(1, narrow)}) {
-    PipelineHarness h;
-    h.describe_tables();
-    h.take(begin(Lsn{0x100}));
-    EXPECT_THROW(h.take(message), ProtocolError) << message.front();
-  }
-}
-
-TEST(Pipeline, RefusesAChangeOfATableThatWasNotDescribed) {
-  PipelineHarness h;
-  h.take(begin(Lsn{0x100}));
-  EXPECT_THROW(h.take(insert(9, row)), ProtocolError);
-}
 
 }  // namespace
 }  // namespace pgcourier::cdc

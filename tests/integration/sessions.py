@@ -44,18 +44,17 @@ def case_66_slot_dropped_between_two_sessions_of_stdout():
         process.wait_exit(66)
         require(process.says("does not exist", "were fed from it"), lambda: process.log())
         require(server().slot(slot) is None, "a slot was made over the gap")
-        require(process.lines[-2].get("kind") == "slot" or any(line.get("kind") == "slot" for line in process.lines),
-                lambda: process.log())
+        require(any(line.get("kind") == "slot" for line in process.lines), lambda: process.log())
 
 
 def case_stdout_repeats_nothing_within_a_run():
     with courier(sinks=("stdout",)) as pipeline, open(pipeline.folder / "out", "wb") as out:
         process = pipeline.run_streaming(stdout=out)
         slot = pipeline.settings["source"]["slot"]
-        for _ in range(3):
+        for ended in range(1, 4):
             server().wait_confirmed(insert(10), slot)
             end_walsender(slot)
-            wait_for(lambda: sum(1 for line in process.lines if line.get("msg") == "streaming") > _ + 1, "the next session")
+            wait_for(lambda: sum(line.get("msg") == "streaming" for line in process.lines) > ended, "the next session")
         process.terminate()
         events = [json.loads(line) for line in (pipeline.folder / "out").read_bytes().splitlines()]
         require(len(events) == 30, f"{len(events)} events of 30")
