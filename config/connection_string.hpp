@@ -52,8 +52,11 @@ struct ConnectionTarget {
   std::string ssl_min_protocol_version = "TLSv1.2";
   std::string ssl_max_protocol_version;
   bool ssl_sni = true;
-  std::string require_auth;                         // as given; empty: anything
-  std::string channel_binding;                      // disable | prefer | require
+  std::string require_auth;     // as given; empty: anything
+  std::string channel_binding;  // disable | prefer | require
+  // Of PostgreSQL's protocol, as in the StartupMessage: 3 << 16 | minor.
+  std::uint32_t min_protocol_version = 3 << 16;
+  std::uint32_t max_protocol_version = 3 << 16;
   std::chrono::milliseconds connect_timeout = 10s;  // for one address; 0: none
   bool keepalives = true;
   std::chrono::seconds keepalives_idle{0};      // 0: the system's

@@ -32,8 +32,6 @@ constexpr auto refused = std::to_array<Refused>({
     {"sslcrldir", "", "a folder of revocation lists is not read: put them into one file, sslcrl="},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},
     {"requirepeer", "", "the server's user behind a socket is not checked"},
-    {"min_protocol_version", "3.0", "the wire protocol is 3.0 only"},
-    {"max_protocol_version", "3.0", "the wire protocol is 3.0 only"},
     {"scram_client_key", "", "SCRAM keys are not taken: give the password"},
     {"scram_server_key", "", "SCRAM keys are not taken: give the password"},
     {"oauth_issuer", "", "OAuth is not there"},
@@ -102,6 +100,22 @@ TargetSessionAttrs resolve_target_session_attrs(const ConnectionValues& values) 
   return std::find_if(names.begin(), names.end(),
                       [&](const auto& name) { return name.first == written; })
       ->second;
+}
+
+// As libpq 18: 3.0 unless something newer is asked for.
+void resolve_protocol_versions(const ConnectionValues& values, ConnectionTarget& target) {
+  constexpr std::uint32_t protocol_3_0 = 3 << 16;
+  constexpr std::uint32_t protocol_3_2 = 3 << 16 | 2;
+  const auto version = [&](std::string_view keyword, std::string_view otherwise) {
+    return values.choice(keyword, otherwise, {"3.0", "3.2", "latest"}) == "3.0" ? protocol_3_0
+                                                                                : protocol_3_2;
+  };
+  target.min_protocol_version = version("min_protocol_version", "3.0");
+  target.max_protocol_version = version(
+      "max_protocol_version", target.min_protocol_version == protocol_3_0 ? "3.0" : "latest");
+  if (target.min_protocol_version > target.max_protocol_version) {
+    throw SettingsError("the connection's min_protocol_version is above its max_protocol_version");
+  }
 }
 
 void resolve_times(const ConnectionValues& values, ConnectionTarget& target) {
@@ -177,6 +191,7 @@ ConnectionTarget resolve_connection(const ConnectionKeywords& written,
   check_require_auth(target.require_auth);
   target.channel_binding =
       values.choice("channel_binding", "prefer", {"disable", "prefer", "require"});
+  resolve_protocol_versions(values, target);
   values.choice("load_balance_hosts", "disable", {"disable", "random"});
   resolve_times(values, target);
   target.application_name =

@@ -129,10 +129,7 @@ ParameterStatus read_parameter_status(ByteView body) {
 NegotiateProtocolVersion read_negotiate_protocol_version(ByteView body) {
   WireReader in(body);
   NegotiateProtocolVersion message;
-  const std::uint32_t version = in.u32();
-  const std::uint32_t major = version >> 16;
-  if (major != 0 && major != 3) in.fail("a major version other than 3");
-  message.newest_minor = version & 0xffff;
+  message.newest_version = in.u32();
   for (std::uint32_t left = in.u32(); left > 0 && in.ok(); --left) {
     message.unrecognized_options.push_back(in.c_string());
   }

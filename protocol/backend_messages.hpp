@@ -34,9 +34,9 @@ ParameterStatus read_parameter_status(ByteView body);
 // 'v'.
 struct NegotiateProtocolVersion {
   static constexpr std::string_view name = "NegotiateProtocolVersion";
-  // The newest the server knows. The manual says a minor number; servers send 3 << 16 | minor, and
-  // either is taken apart here.
-  std::uint32_t newest_minor = 0;
+  // The newest the server knows of the major version asked for. The manual says a minor number;
+  // servers send major << 16 | minor.
+  std::uint32_t newest_version = 0;
   std::vector<ByteView> unrecognized_options;
 };
 NegotiateProtocolVersion read_negotiate_protocol_version(ByteView body);

@@ -8,7 +8,6 @@
 namespace pgcourier::protocol {
 namespace {
 
-constexpr std::uint32_t protocol_3_0 = 3 << 16;
 // Version numbers that never will be, §55.7.
 constexpr std::uint32_t ssl_request_code = 1234 << 16 | 5679;
 constexpr std::uint32_t cancel_request_code = 1234 << 16 | 5678;
@@ -58,10 +57,11 @@ void append_named_message(std::string& out, char type, DescribeTarget target,
 
 }  // namespace
 
-void append_startup_message(std::string& out, std::span<const StartupParameter> parameters) {
+void append_startup_message(std::string& out, std::uint32_t version,
+                            std::span<const StartupParameter> parameters) {
   WireWriter writer(out);
   writer.begin_untagged_message();
-  writer.u32(protocol_3_0);
+  writer.u32(version);
   for (const auto& [name, value] : parameters) {
     // An empty name would end the list for the server.
     if (name.empty()) throw std::invalid_argument("a start-up parameter without a name");

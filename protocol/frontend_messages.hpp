@@ -14,9 +14,10 @@
 
 namespace pgcourier::protocol {
 
-// Start-up. Protocol 3.0; name and value of each parameter.
+// Start-up. `version`: major << 16 | minor; name and value of each parameter.
 using StartupParameter = std::pair<std::string, std::string>;
-void append_startup_message(std::string& out, std::span<const StartupParameter> parameters);
+void append_startup_message(std::string& out, std::uint32_t version,
+                            std::span<const StartupParameter> parameters);
 void append_ssl_request(std::string& out);
 void append_cancel_request(std::string& out, std::int32_t process_id, ByteView cancel_key);
 

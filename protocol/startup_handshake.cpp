@@ -46,7 +46,9 @@ struct StartupHandshake::Impl {
   enum class Progress { not_asked, answered, in_scram, done };
 
   explicit Impl(StartupParameters given)
-      : parameters(std::move(given)), policy(parameters.require_auth, parameters.channel_binding) {}
+      : parameters(std::move(given)),
+        policy(parameters.require_auth, parameters.channel_binding),
+        negotiation(parameters.min_protocol_version, parameters.max_protocol_version) {}
   ~Impl() {
     if (parameters.password) {
       OPENSSL_cleanse(parameters.password->data(), parameters.password->size());
@@ -68,7 +70,7 @@ struct StartupHandshake::Impl {
     if (parameters.replication) list.emplace_back("replication", "database");
     list.insert(list.end(), parameters.settings.begin(), parameters.settings.end());
     std::string bytes;
-    append_startup_message(bytes, list);
+    append_startup_message(bytes, parameters.max_protocol_version, list);
     return send(std::move(bytes));
   }
 
@@ -198,6 +200,7 @@ struct StartupHandshake::Impl {
     if (progress != Progress::done) {
       throw ProtocolError(ReadyForQuery::name, "it came before AuthenticationOk");
     }
+    session.protocol_version = negotiation.spoken();
     state = State::ready;
     return Ready{};
   }
@@ -212,21 +215,26 @@ struct StartupHandshake::Impl {
 
   void keep_key(ByteView body) {
     const auto message = read_backend_key_data(body);
+    // The version is settled only now.
+    if (progress != Progress::done) {
+      throw ProtocolError(BackendKeyData::name, "it came before AuthenticationOk");
+    }
+    negotiation.check_cancel_key(message.cancel_key.size());
     session.process_id = message.process_id;
     session.cancel_key = message.cancel_key;
   }
 
-  // We ask for 3.0 without options, so an honest server has nothing to negotiate.
-  void check_negotiation(ByteView body) const {
+  void negotiate(ByteView body) {
     const auto message = read_negotiate_protocol_version(body);
-    if (message.unrecognized_options.empty()) return;
-    throw ProtocolError(NegotiateProtocolVersion::name,
-                        "the server does not know the protocol option " +
-                            std::string(message.unrecognized_options.front()));
+    if (progress == Progress::done) {
+      throw ProtocolError(NegotiateProtocolVersion::name, "it came after AuthenticationOk");
+    }
+    negotiation.take(message);
   }
 
   StartupParameters parameters;
   AuthenticationPolicy policy;
+  VersionNegotiation negotiation;
   State state = State::fresh;
   Progress progress = Progress::not_asked;
   bool over_tls = false;
@@ -314,7 +322,7 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
       impl_->keep_key(body);
       return ReadMessage{};
     case 'v':
-      impl_->check_negotiation(body);
+      impl_->negotiate(body);
       return ReadMessage{};
     case 'Z':
       return impl_->on_ready(body);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/authentication_error.hpp"
+#include "protocol/version_negotiation.hpp"
 #include "protocol/wire_reader.hpp"
 
 namespace pgcourier::protocol {
@@ -31,6 +32,9 @@ struct StartupParameters {
   std::optional<std::string> password;
   bool ask_for_tls = true;
   bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
+  // What we ask for, and the oldest version to go back to.
+  std::uint32_t max_protocol_version = protocol_3_0;
+  std::uint32_t min_protocol_version = protocol_3_0;
   // replication=database: a walsender that also takes SQL.
   bool replication = false;
   // Further parameters, sent as they are: application_name, client_encoding, options, DateStyle ….
@@ -42,6 +46,7 @@ struct StartupParameters {
 
 // What the server told during start-up.
 struct ServerSession {
+  std::uint32_t protocol_version = protocol_3_0;  // the one that is spoken
   std::int32_t process_id = 0;
   std::string cancel_key;
   std::map<std::string, std::string> parameters;  // ParameterStatus

@@ -33,6 +33,8 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   if (!host.password.empty()) parameters.password = host.password;
   parameters.ask_for_tls = tls != TlsUse::never;
   parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.min_protocol_version = target.min_protocol_version;
+  parameters.max_protocol_version = target.max_protocol_version;
   parameters.replication = request.purpose == Purpose::replication;
   if (!target.application_name.empty()) {
     parameters.settings.emplace_back("application_name", target.application_name);

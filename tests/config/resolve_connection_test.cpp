@@ -234,17 +234,15 @@ TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
             "the connection's sslnegotiation is not available in this version of pgcourier: direct "
             "TLS is not there: use sslnegotiation=postgres");
   for (const char* text :
-       {"gssencmode=require", "oauth_issuer=x", "oauth_client_id=x", "max_protocol_version=3.2",
-        "max_protocol_version=latest", "min_protocol_version=3.2", "requirepeer=postgres",
+       {"gssencmode=require", "oauth_issuer=x", "oauth_client_id=x", "requirepeer=postgres",
         "sslcrldir=/x", "scram_client_key=x", "sslcertmode=require", "gssdelegation=1",
         "sslkeylogfile=/x"}) {
     EXPECT_NE(error_of(text).find("not available in this version of pgcourier"), std::string::npos)
         << text;
   }
-  for (const char* text :
-       {"gssencmode=prefer", "gssencmode=disable", "sslnegotiation=postgres",
-        "max_protocol_version=3.0", "min_protocol_version=3.0", "gssdelegation=0",
-        "sslcertmode=allow", "krbsrvname=x", "sslcompression=1", "replication=database"}) {
+  for (const char* text : {"gssencmode=prefer", "gssencmode=disable", "sslnegotiation=postgres",
+                           "gssdelegation=0", "sslcertmode=allow", "krbsrvname=x",
+                           "sslcompression=1", "replication=database"}) {
     EXPECT_EQ(error_of(text), "resolved");
   }
 }
@@ -260,9 +258,26 @@ TEST_F(ResolveConnection, RefusesValuesThatLibpqRefuses) {
        {"sslmode=''", "channel_binding=yes", "target_session_attrs=master", "gssencmode=x",
         "ssl_min_protocol_version=SSLv3", "ssl_max_protocol_version=TLSv1.1", "connect_timeout=''",
         "keepalives=x", "keepalives_idle=x", "tcp_user_timeout=1s", "load_balance_hosts=x",
-        "require_auth=md5,!password", "require_auth=ident", "require_auth=md5,md5"}) {
+        "max_protocol_version=3.1", "max_protocol_version=''", "min_protocol_version=LATEST",
+        "min_protocol_version=3.2 max_protocol_version=3.0", "require_auth=md5,!password",
+        "require_auth=ident", "require_auth=md5,md5"}) {
     EXPECT_NE(error_of(text), "resolved") << text;
   }
+}
+
+TEST_F(ResolveConnection, AsksForTheProtocolVersionThatLibpqAsksFor) {
+  const auto versions = [this](std::string_view text, const Variables& variables = {}) {
+    const ConnectionTarget target = resolve(text, variables);
+    return std::pair(target.min_protocol_version & 0xffff, target.max_protocol_version & 0xffff);
+  };
+  EXPECT_EQ(resolve("").max_protocol_version >> 16, 3U);
+  EXPECT_EQ(versions(""), std::pair(0U, 0U));
+  EXPECT_EQ(versions("max_protocol_version=3.0 min_protocol_version=3.0"), std::pair(0U, 0U));
+  EXPECT_EQ(versions("max_protocol_version=3.2"), std::pair(0U, 2U));
+  EXPECT_EQ(versions("max_protocol_version=latest"), std::pair(0U, 2U));
+  EXPECT_EQ(versions("min_protocol_version=3.2"), std::pair(2U, 2U));
+  EXPECT_EQ(versions("", {{"PGMAXPROTOCOLVERSION", "latest"}}), std::pair(0U, 2U));
+  EXPECT_EQ(versions("", {{"PGMINPROTOCOLVERSION", "latest"}}), std::pair(2U, 2U));
 }
 
 TEST_F(ResolveConnection, ReadsTimesAsLibpqDoes) {

@@ -36,14 +36,12 @@ TEST(ParameterStatus, HasANameAndAValue) {
   expect_strict(body, read_parameter_status);
 }
 
-TEST(NegotiateProtocolVersion, IsReadWithAndWithoutTheMajorVersion) {
+TEST(NegotiateProtocolVersion, NamesAVersionAndOptions) {
   const std::string body = from_hex("00030000 00000002 5f70715f2e6100 5f70715f2e6200");
   const auto message = read_negotiate_protocol_version(body);
-  EXPECT_EQ(message.newest_minor, 0u);
+  EXPECT_EQ(message.newest_version, 0x30000u);
   EXPECT_THAT(message.unrecognized_options, ElementsAre("_pq_.a", "_pq_.b"));
   expect_strict(body, read_negotiate_protocol_version);
-  EXPECT_EQ(read_negotiate_protocol_version(from_hex("00000002 00000000")).newest_minor, 2u);
-  EXPECT_THROW(read_negotiate_protocol_version(from_hex("00020000 00000000")), ProtocolError);
 }
 
 TEST(NegotiateProtocolVersion, DoesNotBelieveItsCount) {

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "protocol/version_negotiation.hpp"
 #include "tests/protocol/recorded.hpp"
 
 namespace pgcourier::protocol {
@@ -21,7 +22,7 @@ std::string made(Append append) {
 
 TEST(FrontendMessages, StartUp) {
   const std::vector<StartupParameter> parameters = {{"user", "me"}, {"database", "d"}};
-  EXPECT_EQ(made([&](auto& out) { append_startup_message(out, parameters); }),
+  EXPECT_EQ(made([&](auto& out) { append_startup_message(out, protocol_3_0, parameters); }),
             from_hex("0000001c 00030000 7573657200 6d6500 646174616261736500 6400 00"));
   EXPECT_EQ(made([](auto& out) { append_ssl_request(out); }), from_hex("00000008 04d2162f"));
   EXPECT_EQ(made([](auto& out) { append_cancel_request(out, 7, from_hex("01020304")); }),
@@ -32,9 +33,9 @@ TEST(FrontendMessages, RefuseTextThatWouldShiftWhatFollows) {
   const std::vector<StartupParameter> smuggled = {
       {"user", std::string("me\0replication\0true", 19)}};
   std::string out;
-  EXPECT_THROW(append_startup_message(out, smuggled), std::invalid_argument);
+  EXPECT_THROW(append_startup_message(out, protocol_3_0, smuggled), std::invalid_argument);
   const std::vector<StartupParameter> nameless = {{"", "x"}};
-  EXPECT_THROW(append_startup_message(out, nameless), std::invalid_argument);
+  EXPECT_THROW(append_startup_message(out, protocol_3_0, nameless), std::invalid_argument);
   EXPECT_THROW(append_query(out, std::string_view("SELECT\0 1", 9)), std::invalid_argument);
 }
 

@@ -3,84 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "protocol/base64.hpp"
-#include "protocol/scram_proof.hpp"
 #include "protocol/server_error.hpp"
-#include "tests/protocol/recorded.hpp"
+#include "tests/protocol/startup_dialogue.hpp"
 
 namespace pgcourier::protocol {
 namespace {
-
-using testing::HasSubstr;
-using tests::from_hex;
-
-const std::string ok = from_hex("00000000");
-const std::string cleartext = from_hex("00000003");
-const std::string md5 = from_hex("00000005 01020304");
-const std::string scram_only = from_hex("0000000a") + std::string("SCRAM-SHA-256\0\0", 15);
-const std::string scram_plus =
-    from_hex("0000000a") + std::string("SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", 34);
-const std::string server_nonce = "fyko+d2lbbFgONRv9qkxdawLserver";
-
-StartupParameters parameters() {
-  StartupParameters given;
-  given.user = "me";
-  given.database = "shop";
-  given.password = "pencil";
-  given.ask_for_tls = false;
-  given.scram_nonce = "fyko+d2lbbFgONRv9qkxdawL";  // as in the recording
-  return given;
-}
-
-// A handshake whose StartupMessage is sent.
-class Dialogue {
- public:
-  explicit Dialogue(const StartupParameters& given) : handshake_(given) {
-    if (given.ask_for_tls) {
-      handshake_.start();
-      handshake_.sent();
-      handshake_.on_byte('S');
-      handshake_.on_tls("certificate hash");
-    } else {
-      handshake_.start();
-    }
-    EXPECT_TRUE(std::holds_alternative<ReadMessage>(handshake_.sent()));
-  }
-
-  // What the client answers; empty if it goes on reading.
-  std::string hear(char type, const std::string& body) {
-    const tests::ExactBuffer exact(body);
-    const auto step = handshake_.on_message(type, exact.view());
-    ready = std::holds_alternative<Ready>(step);
-    const auto* answer = std::get_if<SendBytes>(&step);
-    if (answer == nullptr) return {};
-    handshake_.sent();
-    return answer->bytes;
-  }
-
-  // Plays an honest server's part of SCRAM up to its signature, which it gives.
-  std::string hear_scram(const std::string& offer) {
-    const auto initial = hear('R', offer);
-    const auto first_bare = initial.substr(initial.find("n=,r="));
-    const std::string server_first = "r=" + server_nonce + ",s=QUJD,i=2";
-    auto final = hear('R', from_hex("0000000b") + server_first).substr(5);
-    final.resize(final.find(",p="));
-    const auto proof =
-        compute_scram_proof("pencil", "ABC", 2, first_bare + ',' + server_first + ',' + final);
-    return from_hex("0000000c") + "v=" + encode_base64(proof.server_signature);
-  }
-
-  const ServerSession& session() const { return handshake_.session(); }
-
-  bool ready = false;
-
- private:
-  StartupHandshake handshake_;
-};
-
-std::string refusal(const StartupParameters& given, const std::string& request) {
-  return tests::message_of<AuthenticationError>([&] { Dialogue(given).hear('R', request); });
-}
 
 TEST(StartupHandshake, StartsWithTheStartupMessageWhenTlsIsNotWanted) {
   auto given = parameters();
@@ -168,160 +95,10 @@ TEST(StartupHandshake, ReplaysRecordedDialoguesByteForByte) {
   }
 }
 
-TEST(StartupHandshake, AnswersPasswordRequests) {
-  EXPECT_EQ(Dialogue(parameters()).hear('R', cleartext), from_hex("70 0000000b 70656e63696c00"));
-  EXPECT_THAT(Dialogue(parameters()).hear('R', md5), HasSubstr("md5"));
-}
-
-TEST(StartupHandshake, NeedsAPasswordOnlyWhereOneIsAskedFor) {
-  for (const auto& absent : {std::optional<std::string>{}, std::optional<std::string>{""}}) {
-    auto given = parameters();
-    given.password = absent;
-    for (const auto& request : {cleartext, md5, scram_only}) {
-      EXPECT_THAT(refusal(given, request), HasSubstr("none was given"));
-    }
-    Dialogue trusted(given);
-    trusted.hear('R', ok);
-    trusted.hear('Z', "I");
-    EXPECT_TRUE(trusted.ready);
-  }
-}
-
-TEST(StartupHandshake, CompletesScramWithAndWithoutChannelBinding) {
-  for (const bool tls : {false, true}) {
-    for (const auto& offer : {scram_only, scram_plus}) {
-      if (!tls && offer == scram_plus) continue;  // refused, see below
-      for (const char* binding : {"disable", "prefer"}) {
-        auto given = parameters();
-        given.ask_for_tls = tls;
-        given.channel_binding = binding;
-        Dialogue dialogue(given);
-        dialogue.hear('R', dialogue.hear_scram(offer));
-        dialogue.hear('R', ok);
-        dialogue.hear('Z', "I");
-        EXPECT_TRUE(dialogue.ready);
-      }
-    }
-  }
-}
-
-TEST(StartupHandshake, ChoosesTheStrongestMechanismItMayUse) {
-  auto given = parameters();
-  given.ask_for_tls = true;
-  EXPECT_THAT(Dialogue(given).hear('R', scram_plus), HasSubstr("p=tls-server-end-point,,"));
-  EXPECT_THAT(Dialogue(given).hear('R', scram_only), HasSubstr("y,,n="));
-  given.channel_binding = "disable";
-  EXPECT_THAT(Dialogue(given).hear('R', scram_plus), HasSubstr("n,,n="));
-}
-
-TEST(StartupHandshake, DoesNotPretendToBindWithoutACertificateHash) {
-  auto given = parameters();
-  given.ask_for_tls = true;
-  for (const char* binding : {"prefer", "require"}) {
-    given.channel_binding = binding;
-    StartupHandshake handshake(given);
-    handshake.start();
-    handshake.sent();
-    handshake.on_byte('S');
-    handshake.on_tls({});
-    handshake.sent();
-    if (given.channel_binding == "require") {
-      EXPECT_THROW(handshake.on_message('R', scram_plus), AuthenticationError);
-    } else {
-      EXPECT_THAT(std::get<SendBytes>(handshake.on_message('R', scram_plus)).bytes,
-                  HasSubstr("n,,n="));
-    }
-  }
-}
-
-TEST(StartupHandshake, RefusesDowngradesUnderChannelBindingRequire) {
-  auto given = parameters();
-  given.channel_binding = "require";
-  EXPECT_THAT(refusal(given, scram_only), HasSubstr("does not use TLS"));
-  given.ask_for_tls = true;
-  EXPECT_THAT(refusal(given, scram_only), HasSubstr("does not offer it"));
-  for (const auto& request : {cleartext, md5, ok}) {
-    EXPECT_THAT(refusal(given, request), HasSubstr("channel_binding=require"));
-  }
-  Dialogue bound(given);
-  bound.hear('R', bound.hear_scram(scram_plus));
-  EXPECT_NO_THROW(bound.hear('R', ok));
-}
-
-TEST(StartupHandshake, RefusesPlusOnAConnectionWithoutTls) {
-  EXPECT_THAT(refusal(parameters(), scram_plus), HasSubstr("without TLS"));
-}
-
-TEST(StartupHandshake, RefusesMethodsThatRequireAuthForbids) {
-  auto given = parameters();
-  given.require_auth = "scram-sha-256";
-  for (const auto& request : {cleartext, md5, ok}) {
-    EXPECT_THAT(refusal(given, request), HasSubstr("require_auth"));
-  }
-  Dialogue allowed(given);
-  allowed.hear('R', allowed.hear_scram(scram_only));
-  EXPECT_NO_THROW(allowed.hear('R', ok));
-
-  given.require_auth = "!password,!none";
-  EXPECT_THAT(refusal(given, cleartext), HasSubstr("password"));
-  EXPECT_THAT(refusal(given, ok), HasSubstr("without completing"));
-  EXPECT_NO_THROW(Dialogue(given).hear('R', md5));
-
-  given.require_auth = "none";
-  EXPECT_NO_THROW(Dialogue(given).hear('R', ok));
-  EXPECT_THAT(refusal(given, scram_only), HasSubstr("scram-sha-256"));
-}
-
-TEST(StartupHandshake, RefusesAServerThatCutsScramShort) {
-  for (const int heard : {1, 2}) {
-    Dialogue dialogue(parameters());
-    dialogue.hear('R', scram_only);
-    if (heard == 2) {
-      dialogue.hear('R', from_hex("0000000b") + "r=" + server_nonce + ",s=QUJD,i=2");
-    }
-    EXPECT_THROW(dialogue.hear('R', ok), AuthenticationError) << heard;
-  }
-}
-
-TEST(StartupHandshake, RefusesAServerThatDoesNotKnowThePassword) {
-  Dialogue dialogue(parameters());
-  dialogue.hear_scram(scram_only);
-  const std::string forged = from_hex("0000000c") + "v=" + encode_base64(std::string(32, 'x'));
-  EXPECT_THROW(dialogue.hear('R', forged), AuthenticationError);
-}
-
-TEST(StartupHandshake, RefusesASecondRequestThatFishesForThePassword) {
-  for (const auto& first : {cleartext, md5, scram_only}) {
-    for (const auto& second : {cleartext, md5, scram_only}) {
-      Dialogue dialogue(parameters());
-      dialogue.hear('R', first);
-      EXPECT_THROW(dialogue.hear('R', second), ProtocolError);
-    }
-  }
-  Dialogue done(parameters());
-  done.hear('R', ok);
-  EXPECT_THROW(done.hear('R', cleartext), ProtocolError);
-}
-
-TEST(StartupHandshake, RefusesSaslMessagesOutsideOfSasl) {
-  EXPECT_THROW(Dialogue(parameters()).hear('R', from_hex("0000000b 41")), ProtocolError);
-  EXPECT_THROW(Dialogue(parameters()).hear('R', from_hex("0000000c 41")), ProtocolError);
-  EXPECT_THROW(Dialogue(parameters()).hear('R', from_hex("00000008 41")), ProtocolError);
-}
-
-TEST(StartupHandshake, NamesMethodsThatAreNotSupported) {
-  EXPECT_THAT(refusal(parameters(), from_hex("00000002")), HasSubstr("Kerberos V5"));
-  EXPECT_THAT(refusal(parameters(), from_hex("00000007")), HasSubstr("GSSAPI"));
-  EXPECT_THAT(refusal(parameters(), from_hex("00000009")), HasSubstr("SSPI"));
-  EXPECT_THAT(refusal(parameters(), from_hex("0000004d")), HasSubstr("(77)"));
-  const auto oauth = from_hex("0000000a") + std::string("OAUTHBEARER\0\0", 13);
-  EXPECT_THAT(refusal(parameters(), oauth), HasSubstr("OAuth"));
-  const auto other = from_hex("0000000a") + std::string("X\0Y\0\0", 5);
-  EXPECT_THAT(refusal(parameters(), other), HasSubstr(": X Y"));
-}
-
 TEST(StartupHandshake, TakesNoticesAndParametersAtAnyPoint) {
-  Dialogue dialogue(parameters());
+  auto given = parameters();
+  given.max_protocol_version = protocol_3_2;
+  Dialogue dialogue(given);
   const std::string notice("SNOTICE\0Mhello\0\0", 16);
   dialogue.hear('N', notice);
   dialogue.hear('S', std::string("a\0"
@@ -349,12 +126,6 @@ TEST(StartupHandshake, PassesTheServersErrorOn) {
   EXPECT_EQ(tests::message_of<ServerError>([&] { after.hear('E', error); }), "FATAL 28P01: no");
 }
 
-TEST(StartupHandshake, NegotiatesNothingButVersion3) {
-  EXPECT_NO_THROW(Dialogue(parameters()).hear('v', from_hex("00030000 00000000")));
-  EXPECT_THROW(Dialogue(parameters()).hear('v', from_hex("00030000 00000001 5f70715f2e6100")),
-               ProtocolError);
-}
-
 TEST(StartupHandshake, RefusesMessagesThatDoNotBelongHere) {
   EXPECT_EQ(tests::message_of<ProtocolError>([] { Dialogue(parameters()).hear('D', ""); }),
             "start-up: unexpected DataRow ('D')");
@@ -371,22 +142,6 @@ TEST(StartupHandshake, BoundsWhatAStrangerMayMakeItKeep) {
         }
       },
       ProtocolError);
-}
-
-TEST(StartupHandshake, RefusesSettingsItDoesNotKnow) {
-  const auto refuses = [](const char* require_auth, const char* binding, const char* reason) {
-    auto given = parameters();
-    given.require_auth = require_auth;
-    given.channel_binding = binding;
-    EXPECT_THAT(tests::message_of<AuthenticationError>([&] { StartupHandshake{given}; }),
-                HasSubstr(reason));
-  };
-  refuses("kerberos", "prefer", "\"kerberos\" is not a method");
-  refuses("md5,", "prefer", "\"\" is not a method");
-  refuses("md5,!password", "prefer", "mixes");
-  refuses("!md5,password", "prefer", "mixes");
-  refuses("md5, md5", "prefer", "named twice");
-  refuses("", "maybe", "\"maybe\" is none of");
 }
 
 TEST(StartupHandshake, RefusesToBeCalledOutOfOrder) {

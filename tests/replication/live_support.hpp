@@ -49,6 +49,13 @@ class LiveTest : public testing::Test {
     host.port = port("PGCOURIER_TEST_STANDBY_PORT");
     return host;
   }
+  // A server of each major has all that the first one has, but the roles.
+  static constexpr int majors[] = {14, 15, 16, 17, 18};
+  static config::ConnectionTarget target_of(int major) {
+    auto target = LiveTest::target();
+    target.hosts[0].port = port(("PGCOURIER_TEST_PORT_" + std::to_string(major)).c_str());
+    return target;
+  }
   static config::ConnectionTarget target(const std::string& user = "postgres") {
     config::ConnectionTarget target;
     target.hosts = {host()};

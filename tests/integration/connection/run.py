@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs replication_live_tests against a private PostgreSQL 15 with every authentication method and
-TLS, and a standby of it. Needs Python's standard library, PostgreSQL's binaries and openssl only."""
+TLS, a standby of it, and a server of each other major. Needs Python's standard library, PostgreSQL's
+binaries (scripts/install_postgres_majors) and openssl only."""
 import argparse
 import contextlib
 import os
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import certificates  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
+OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 PG_HBA = """
@@ -52,7 +54,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, folder, name, certs):
+    def __init__(self, folder, name, certs, binaries=BINARIES):
+        self.binaries = binaries
         self.data = folder / name
         self.log = folder / f"{name}.log"
         self.port = free_port()
@@ -60,9 +63,14 @@ class Server:
         self.certs = certs
 
     def program(self, name, *arguments, **options):
-        command = AS_POSTGRES + [str(BINARIES / name)] + [str(word) for word in arguments]
+        command = AS_POSTGRES + [str(self.binaries / name)] + [str(word) for word in arguments]
         return subprocess.run(command, check=True, cwd="/", stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, **options)
+
+    def initdb(self):
+        self.program("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C",
+                     env=dict(os.environ, LC_ALL="C"))
+        self.configure()
 
     def configure(self):
         settings = {
@@ -115,9 +123,7 @@ def main():
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         folder.chmod(0o755)
         primary, standby = Server(folder, "primary", certs), Server(folder, "standby", certs)
-        primary.program("initdb", "-D", primary.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8",
-                        "--locale=C", env=dict(os.environ, LC_ALL="C"))
-        primary.configure()
+        primary.initdb()
         primary.start()
         cleanup.callback(primary.stop)
         primary.sql(ROLES)
@@ -126,8 +132,16 @@ def main():
         standby.configure()
         standby.start()
         cleanup.callback(standby.stop)
+        ports = {15: primary.port}
+        for major in (14, 16, 17, 18):
+            server = Server(folder, f"major{major}", certs, OTHER_MAJORS / str(major) / "bin")
+            server.initdb()
+            server.start()
+            cleanup.callback(server.stop)
+            ports[major] = server.port
         control = " ".join(AS_POSTGRES + [str(BINARIES / "pg_ctl"), "-D", str(primary.data), "-s", "-w"])
         sys.exit(run(options.program, options.arguments, {
+            **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
             "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
             "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
