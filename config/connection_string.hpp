@@ -44,6 +44,7 @@ struct ConnectionTarget {
   std::string database;
   TargetSessionAttrs target_session_attrs = TargetSessionAttrs::any;
   SslMode ssl_mode = SslMode::prefer;
+  bool ssl_direct = false;    // sslnegotiation=direct: TLS from the first byte on
   std::string ssl_root_cert;  // path; empty: none
   std::string ssl_crl;        // path; empty: none
   std::string ssl_cert;       // path; empty: none

@@ -54,6 +54,19 @@ std::string resolve_protocol(const ConnectionValues& values, std::string_view na
       written));
 }
 
+// Nothing but TLS is possible without asking first.
+bool resolve_negotiation(const ConnectionValues& values, SslMode mode) {
+  if (values.choice("sslnegotiation", "postgres", {"postgres", "direct"}) == "postgres") {
+    return false;
+  }
+  if (mode < SslMode::require) {
+    throw SettingsError(
+        "sslmode is too weak for sslnegotiation=direct: use sslmode=require, verify-ca or "
+        "verify-full");
+  }
+  return true;
+}
+
 bool exists(const std::string& path) {
   struct stat status = {};
   return !path.empty() && stat(path.c_str(), &status) == 0;
@@ -123,6 +136,7 @@ void resolve_client_certificate(const ConnectionValues& values, ConnectionTarget
 
 void resolve_tls(const ConnectionValues& values, ConnectionTarget& target) {
   target.ssl_mode = resolve_mode(values, values.text("sslrootcert") == system_roots);
+  target.ssl_direct = resolve_negotiation(values, target.ssl_mode);
   target.ssl_min_protocol_version = resolve_protocol(values, "ssl_min_protocol_version", "TLSv1.2");
   target.ssl_max_protocol_version = resolve_protocol(values, "ssl_max_protocol_version", "");
   if (!target.ssl_max_protocol_version.empty() &&

@@ -27,7 +27,6 @@ struct Refused {
 constexpr auto refused = std::to_array<Refused>({
     {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
     {"gssdelegation", "0", "GSSAPI is not there"},
-    {"sslnegotiation", "postgres", "direct TLS is not there: use sslnegotiation=postgres"},
     {"sslcertmode", "disable|allow", "only sslcertmode=disable and allow are there"},
     {"sslcrldir", "", "a folder of revocation lists is not read: put them into one file, sslcrl="},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},

@@ -252,6 +252,10 @@ StartupHandshake::~StartupHandshake() = default;
 
 HandshakeStep StartupHandshake::start() {
   impl_->expect(Impl::State::fresh);
+  if (impl_->parameters.direct_tls) {
+    impl_->state = Impl::State::starting_tls;
+    return StartTls{};
+  }
   if (!impl_->parameters.ask_for_tls && !impl_->parameters.insist_on_tls) {
     return impl_->send_startup_message();
   }

@@ -32,6 +32,7 @@ struct StartupParameters {
   std::optional<std::string> password;
   bool ask_for_tls = true;
   bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
+  bool direct_tls = false;     // without SSLRequest: TLS from the first byte on, PostgreSQL 17
   // What we ask for, and the oldest version to go back to.
   std::uint32_t max_protocol_version = protocol_3_0;
   std::uint32_t min_protocol_version = protocol_3_0;

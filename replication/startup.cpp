@@ -33,6 +33,7 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   if (!host.password.empty()) parameters.password = host.password;
   parameters.ask_for_tls = tls != TlsUse::never;
   parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.direct_tls = tls == TlsUse::insist && target.ssl_direct;
   parameters.min_protocol_version = target.min_protocol_version;
   parameters.max_protocol_version = target.max_protocol_version;
   parameters.replication = request.purpose == Purpose::replication;

@@ -70,7 +70,8 @@ bool needs_root(SslMode mode) { return mode == SslMode::verify_ca || mode == Ssl
 TlsContext::TlsContext(const config::ConnectionTarget& target)
     : context_(SSL_CTX_new(TLS_client_method())),
       verifies_host_(target.ssl_mode == SslMode::verify_full),
-      sends_sni_(target.ssl_sni) {
+      sends_sni_(target.ssl_sni),
+      needs_alpn_(target.ssl_direct) {
   if (!context_) throw SettingsError("TLS: " + openssl_reason());
   SSL_CTX_set_options(context_.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(context_.get(),

@@ -26,6 +26,7 @@ class TlsContext {
   SSL_CTX* get() const { return context_.get(); }
   bool verifies_host() const { return verifies_host_; }
   bool sends_sni() const { return sends_sni_; }
+  bool needs_alpn() const { return needs_alpn_; }
 
  private:
   void trust(const config::ConnectionTarget& target);
@@ -34,6 +35,7 @@ class TlsContext {
   std::unique_ptr<SSL_CTX, FreeSsl> context_;
   bool verifies_host_ = false;
   bool sends_sni_ = true;
+  bool needs_alpn_ = false;
 };
 
 // What an operation on a non-blocking TLS session needs before it can go on.
@@ -46,6 +48,8 @@ class TlsSession {
   // `host`: whose name the certificate must have if the context asks for that.
   TlsSession(const TlsContext& context, const config::Host& host, int socket);
 
+  // A server that chooses another protocol than `postgresql` (ALPN) is refused; one that chooses
+  // none only if TLS was not asked for first.
   TlsWants handshake();
 
   struct Outcome {
@@ -65,8 +69,10 @@ class TlsSession {
 
  private:
   TlsWants wants_after(int result, const char* what);
+  void check_alpn() const;
 
   std::unique_ptr<SSL, FreeSsl> ssl_;
+  bool needs_alpn_;
 };
 
 }  // namespace pgcourier::replication

@@ -4,16 +4,20 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 #include "replication/tls.hpp"
 
 namespace pgcourier::replication {
 namespace {
+
+constexpr std::string_view alpn_protocol = "postgresql";
 
 // OpenSSL's own socket BIO writes without MSG_NOSIGNAL: a closed peer would end the process.
 int socket_of(BIO* bio) {
@@ -73,7 +77,7 @@ bool is_ip_address(const std::string& host) {
 }  // namespace
 
 TlsSession::TlsSession(const TlsContext& context, const config::Host& host, int socket)
-    : ssl_(SSL_new(context.get())) {
+    : ssl_(SSL_new(context.get())), needs_alpn_(context.needs_alpn()) {
   BIO* bio = ssl_ ? BIO_new(socket_method()) : nullptr;
   if (bio == nullptr) fail("out of memory");
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
@@ -81,8 +85,8 @@ TlsSession::TlsSession(const TlsContext& context, const config::Host& host, int 
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
 
-  constexpr std::array<unsigned char, 11> alpn = {10,  'p', 'o', 's', 't', 'g',
-                                                  'r', 'e', 's', 'q', 'l'};
+  std::array<unsigned char, alpn_protocol.size() + 1> alpn = {alpn_protocol.size()};
+  std::copy(alpn_protocol.begin(), alpn_protocol.end(), alpn.begin() + 1);
   SSL_set_alpn_protos(ssl_.get(), alpn.data(), static_cast<unsigned>(alpn.size()));
 
   const bool numeric = is_ip_address(host.name);
@@ -129,7 +133,26 @@ TlsWants TlsSession::handshake() {
   ERR_clear_error();
   errno = 0;
   const int result = SSL_do_handshake(ssl_.get());
-  return result == 1 ? TlsWants::nothing : wants_after(result, "TLS handshake failed");
+  if (result != 1) {
+    return wants_after(result, needs_alpn_
+                                   ? "direct TLS handshake failed (PostgreSQL has it from 17 on)"
+                                   : "TLS handshake failed");
+  }
+  check_alpn();
+  return TlsWants::nothing;
+}
+
+void TlsSession::check_alpn() const {
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &chosen, &size);
+  if (chosen == nullptr) {
+    if (needs_alpn_) fail("direct TLS was taken by a server that did not choose PostgreSQL (ALPN)");
+    return;
+  }
+  if (std::string_view(reinterpret_cast<const char*>(chosen), size) != alpn_protocol) {
+    fail("TLS was taken by a server that chose another protocol than PostgreSQL (ALPN)");
+  }
 }
 
 TlsSession::Outcome TlsSession::read(char* into, std::size_t size) {

@@ -72,7 +72,7 @@ asio::awaitable<void> Transport::connect(const Endpoint& endpoint,
 asio::awaitable<void> Transport::start_tls(const TlsContext& context, const config::Host& host) {
   char extra = 0;
   if (unsent_bytes() > 0 || ::recv(socket_, &extra, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-    fail("received unencrypted bytes after the answer to SSLRequest: possible man in the middle");
+    fail("received unencrypted bytes where TLS must begin: possible man in the middle");
   }
   try {
     auto session = std::make_unique<TlsSession>(context, host, socket_);

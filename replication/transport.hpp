@@ -30,8 +30,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   asio::awaitable<void> connect(const Endpoint& endpoint, const config::ConnectionTarget& target,
                                 SocketUse use);
 
-  // After the server's 'S'. Refuses if more bytes came with it: they were sent in clear by somebody
-  // who expects us to take them for the server's (CVE-2021-23222).
+  // After the server's 'S', or at once for direct TLS. Refuses if bytes are there already: they
+  // were sent in clear by somebody who expects us to take them for the server's (CVE-2021-23222).
   asio::awaitable<void> start_tls(const TlsContext& context, const config::Host& host);
   bool uses_tls() const { return tls_ != nullptr; }
   std::optional<std::string> certificate_hash() const;

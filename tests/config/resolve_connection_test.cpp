@@ -230,9 +230,10 @@ TEST_F(ResolveConnection, LeavesTheServiceOpenIfItsFileMayBeElsewhere) {
 }
 
 TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
-  EXPECT_EQ(error_of("sslnegotiation=direct"),
-            "the connection's sslnegotiation is not available in this version of pgcourier: direct "
-            "TLS is not there: use sslnegotiation=postgres");
+  EXPECT_EQ(
+      error_of("sslkeylogfile=/x"),
+      "the connection's sslkeylogfile is not available in this version of pgcourier: TLS keys "
+      "are never written to a file");
   for (const char* text :
        {"gssencmode=require", "oauth_issuer=x", "oauth_client_id=x", "requirepeer=postgres",
         "sslcrldir=/x", "scram_client_key=x", "sslcertmode=require", "gssdelegation=1",
@@ -240,9 +241,9 @@ TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
     EXPECT_NE(error_of(text).find("not available in this version of pgcourier"), std::string::npos)
         << text;
   }
-  for (const char* text : {"gssencmode=prefer", "gssencmode=disable", "sslnegotiation=postgres",
-                           "gssdelegation=0", "sslcertmode=allow", "krbsrvname=x",
-                           "sslcompression=1", "replication=database"}) {
+  for (const char* text :
+       {"gssencmode=prefer", "gssencmode=disable", "gssdelegation=0", "sslcertmode=allow",
+        "krbsrvname=x", "sslcompression=1", "replication=database"}) {
     EXPECT_EQ(error_of(text), "resolved");
   }
 }
@@ -254,14 +255,40 @@ TEST_F(ResolveConnection, RefusesValuesThatLibpqRefuses) {
       "verify-ca, verify-full");
   EXPECT_EQ(error_of("connect_timeout=soon"),
             "the connection's connect_timeout must be an integer, \"soon\" is none");
-  for (const char* text :
-       {"sslmode=''", "channel_binding=yes", "target_session_attrs=master", "gssencmode=x",
-        "ssl_min_protocol_version=SSLv3", "ssl_max_protocol_version=TLSv1.1", "connect_timeout=''",
-        "keepalives=x", "keepalives_idle=x", "tcp_user_timeout=1s", "load_balance_hosts=x",
-        "max_protocol_version=3.1", "max_protocol_version=''", "min_protocol_version=LATEST",
-        "min_protocol_version=3.2 max_protocol_version=3.0", "require_auth=md5,!password",
-        "require_auth=ident", "require_auth=md5,md5"}) {
+  for (const char* text : {"sslmode=''",
+                           "channel_binding=yes",
+                           "target_session_attrs=master",
+                           "gssencmode=x",
+                           "ssl_min_protocol_version=SSLv3",
+                           "ssl_max_protocol_version=TLSv1.1",
+                           "connect_timeout=''",
+                           "keepalives=x",
+                           "keepalives_idle=x",
+                           "tcp_user_timeout=1s",
+                           "load_balance_hosts=x",
+                           "sslnegotiation=''",
+                           "sslnegotiation=x",
+                           "max_protocol_version=3.1",
+                           "max_protocol_version=''",
+                           "min_protocol_version=LATEST",
+                           "min_protocol_version=3.2 max_protocol_version=3.0",
+                           "require_auth=md5,!password",
+                           "require_auth=ident",
+                           "require_auth=md5,md5"}) {
     EXPECT_NE(error_of(text), "resolved") << text;
+  }
+}
+
+TEST_F(ResolveConnection, StartsTlsDirectlyOnlyWhereNothingElseWillDo) {
+  EXPECT_FALSE(resolve("sslmode=require").ssl_direct);
+  EXPECT_FALSE(resolve("sslnegotiation=postgres").ssl_direct);
+  EXPECT_TRUE(resolve("sslmode=require sslnegotiation=direct").ssl_direct);
+  EXPECT_TRUE(resolve("sslrootcert=system sslnegotiation=direct").ssl_direct);
+  EXPECT_TRUE(resolve("sslmode=require", {{"PGSSLNEGOTIATION", "direct"}}).ssl_direct);
+  for (const char* text : {"", "sslmode=disable", "sslmode=allow", "sslmode=prefer"}) {
+    EXPECT_EQ(error_of(std::string(text) + " sslnegotiation=direct"),
+              "sslmode is too weak for sslnegotiation=direct: use sslmode=require, verify-ca or "
+              "verify-full");
   }
 }
 

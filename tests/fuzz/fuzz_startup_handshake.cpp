@@ -19,6 +19,9 @@ StartupParameters parameters_of(std::uint8_t choice) {
   parameters.ask_for_tls = (choice & 2) != 0;
   parameters.channel_binding = (choice & 4) != 0 ? "require" : "prefer";
   if ((choice & 8) != 0) parameters.require_auth = "scram-sha-256";
+  if ((choice & 16) != 0) parameters.max_protocol_version = protocol_3_2;
+  if ((choice & 32) != 0) parameters.min_protocol_version = parameters.max_protocol_version;
+  parameters.direct_tls = (choice & 64) != 0;
   parameters.scram_nonce = "fuzz";
   return parameters;
 }
@@ -35,6 +38,9 @@ void play(std::uint8_t choice, ByteView rest) {
     } else if (std::holds_alternative<Ready>(step)) {
       // Nobody can make SCRAM's signature without the password, and here nobody tries.
       if ((choice & 12) != 0 || !let_in) std::abort();
+      const auto& session = handshake.session();
+      if (session.protocol_version == protocol_3_0 && session.cancel_key.size() > 4) std::abort();
+      if ((choice & 48) == 48 && session.protocol_version != protocol_3_2) std::abort();
       return;
     } else if (std::holds_alternative<ReadByte>(step)) {
       if (rest.empty()) return;

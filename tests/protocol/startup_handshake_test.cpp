@@ -51,6 +51,16 @@ TEST(StartupHandshake, InsistingOnTlsIsAskingForIt) {
             from_hex("00000008 04d2162f"));
 }
 
+TEST(StartupHandshake, StartsTlsWithoutAskingWhereItIsDirect) {
+  auto given = parameters();
+  given.insist_on_tls = true;
+  given.direct_tls = true;
+  StartupHandshake handshake(given);
+  EXPECT_TRUE(std::holds_alternative<StartTls>(handshake.start()));
+  EXPECT_THROW(handshake.on_byte('N'), std::logic_error);
+  EXPECT_EQ(std::get<SendBytes>(handshake.on_tls({})).bytes.substr(4, 4), from_hex("00030000"));
+}
+
 TEST(StartupHandshake, RefusesOtherAnswersToTheRequestForTls) {
   auto given = parameters();
   given.ask_for_tls = true;

@@ -120,6 +120,32 @@ TEST_F(LiveTls, RefusesAKeyThatOthersMayRead) {
   EXPECT_THAT(refusal(target), HasSubstr("sslkey"));
 }
 
+TEST_F(LiveTls, StartsWithoutAskingWhereTheServerTakesIt) {
+  for (const int major : majors) {
+    auto target = target_of(major);
+    target.ssl_mode = SslMode::require;
+    EXPECT_EQ(tls_version(target), "TLSv1.3");
+    target.ssl_direct = true;
+    if (major >= 17) {
+      EXPECT_EQ(tls_version(target), "TLSv1.3");
+      target.ssl_mode = SslMode::verify_full;
+      target.ssl_root_cert = certificate("root.crt");
+      EXPECT_EQ(tls_version(target), "TLSv1.3");
+      target.ssl_root_cert = certificate("other_root.crt");
+      EXPECT_THAT(refusal(target), HasSubstr("certificate verify failed"));
+    } else {
+      EXPECT_THAT(refusal(target), HasSubstr("direct TLS handshake failed")) << major;
+    }
+  }
+}
+
+TEST_F(LiveTls, NeverStartsDirectlyOverAUnixSocket) {
+  auto target = tls_target(SslMode::require);
+  target.ssl_direct = true;
+  target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
+  EXPECT_EQ(tls_version(target), "");
+}
+
 TEST_F(LiveTls, StaysWithinTheProtocolVersions) {
   auto target = tls_target(SslMode::require);
   target.ssl_max_protocol_version = "TLSv1.2";

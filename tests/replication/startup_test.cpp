@@ -63,6 +63,19 @@ TEST(Open, RefusesBytesThatCameInClearWithTheAnswerToSslRequest) {
   EXPECT_THAT(open(target), HasSubstr("unencrypted bytes"));
 }
 
+TEST(Open, RefusesBytesInClearWhereDirectTlsMustBegin) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.send(test::welcome());
+    peer.read(1);
+  }});
+  auto target = server.target();
+  target.ssl_mode = SslMode::require;
+  target.ssl_direct = true;
+  // Whether they come before our first bytes or after.
+  EXPECT_THAT(open(target),
+              testing::AnyOf(HasSubstr("unencrypted bytes"), HasSubstr("TLS handshake failed")));
+}
+
 TEST(Open, RefusesAServerWithoutTlsWhereTlsIsRequired) {
   ScriptedServer server({[](Peer& peer) {
     peer.read_untyped();
