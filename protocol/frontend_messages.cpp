@@ -14,7 +14,7 @@ constexpr std::uint32_t cancel_request_code = 1234 << 16 | 5678;
 
 std::uint16_t count16(std::size_t count) {
   if (count > std::numeric_limits<std::uint16_t>::max()) {
-    throw std::length_error("more than 65535 parameters");
+    throw std::length_error("more than 65535 parameters or arguments");
   }
   return static_cast<std::uint16_t>(count);
 }
@@ -53,6 +53,23 @@ void append_named_message(std::string& out, char type, DescribeTarget target,
   writer.u8(static_cast<std::uint8_t>(target));
   writer.c_string(name);
   writer.finish_message();
+}
+
+// As Bind and FunctionCall have them: a format each, then the values.
+void write_values(WireWriter& writer, std::span<const BindParameter> values) {
+  constexpr std::int32_t null_length = -1;
+  const std::uint16_t count = count16(values.size());
+  writer.u16(count);
+  for (const auto& value : values) writer.u16(static_cast<std::uint16_t>(value.format));
+  writer.u16(count);
+  for (const auto& value : values) {
+    if (value.value) {
+      writer.u32(length32(*value.value));
+      writer.bytes(*value.value);
+    } else {
+      writer.i32(null_length);
+    }
+  }
 }
 
 }  // namespace
@@ -118,25 +135,11 @@ void append_parse(std::string& out, std::string_view statement, std::string_view
 
 void append_bind(std::string& out, std::string_view portal, std::string_view statement,
                  std::span<const BindParameter> parameters, FormatCode result_format) {
-  constexpr std::int32_t null_length = -1;
-  const std::uint16_t count = count16(parameters.size());
   WireWriter writer(out);
   writer.begin_message('B');
   writer.c_string(portal);
   writer.c_string(statement);
-  writer.u16(count);
-  for (const auto& parameter : parameters) {
-    writer.u16(static_cast<std::uint16_t>(parameter.format));
-  }
-  writer.u16(count);
-  for (const auto& parameter : parameters) {
-    if (parameter.value) {
-      writer.u32(length32(*parameter.value));
-      writer.bytes(*parameter.value);
-    } else {
-      writer.i32(null_length);
-    }
-  }
+  write_values(writer, parameters);
   writer.u16(1);
   writer.u16(static_cast<std::uint16_t>(result_format));
   writer.finish_message();
@@ -161,6 +164,16 @@ void append_execute(std::string& out, std::string_view portal, std::uint32_t max
 void append_sync(std::string& out) { append_empty_message(out, 'S'); }
 
 void append_flush(std::string& out) { append_empty_message(out, 'H'); }
+
+void append_function_call(std::string& out, std::uint32_t function_oid,
+                          std::span<const BindParameter> arguments, FormatCode result_format) {
+  WireWriter writer(out);
+  writer.begin_message('F');
+  writer.u32(function_oid);
+  write_values(writer, arguments);
+  writer.u16(static_cast<std::uint16_t>(result_format));
+  writer.finish_message();
+}
 
 void append_copy_data(std::string& out, ByteView data) { append_data_message(out, 'd', data); }
 

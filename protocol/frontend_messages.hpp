@@ -50,6 +50,10 @@ void append_execute(std::string& out, std::string_view portal, std::uint32_t max
 void append_sync(std::string& out);
 void append_flush(std::string& out);
 
+// Function call, §55.2.5. `arguments` in any format, NULL too.
+void append_function_call(std::string& out, std::uint32_t function_oid,
+                          std::span<const BindParameter> arguments, FormatCode result_format);
+
 // COPY.
 void append_copy_data(std::string& out, ByteView data);
 void append_copy_done(std::string& out);

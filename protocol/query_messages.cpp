@@ -10,6 +10,13 @@ FormatCode format_code(WireReader& in, std::uint16_t code) {
   return code == 1 ? FormatCode::binary : FormatCode::text;
 }
 
+std::optional<ByteView> nullable_value(WireReader& in) {
+  constexpr std::uint32_t null_length = 0xffff'ffff;  // -1
+  const std::uint32_t length = in.u32();
+  if (length == null_length) return std::nullopt;
+  return in.bytes(length);
+}
+
 }  // namespace
 
 RowDescription read_row_description(ByteView body) {
@@ -34,16 +41,10 @@ RowDescription read_row_description(ByteView body) {
 }
 
 void read_data_row(ByteView body, std::vector<std::optional<ByteView>>& values) {
-  constexpr std::uint32_t null_length = 0xffff'ffff;  // -1
   WireReader in(body);
   values.clear();
   for (std::uint16_t left = in.u16(); left > 0 && in.ok(); --left) {
-    const std::uint32_t length = in.u32();
-    if (length == null_length) {
-      values.emplace_back();
-    } else {
-      values.emplace_back(in.bytes(length));
-    }
+    values.push_back(nullable_value(in));
   }
   in.finish("DataRow");
 }
@@ -62,6 +63,14 @@ ParameterDescription read_parameter_description(ByteView body) {
   message.type_oids.reserve(std::min(count, in.remaining() / sizeof(std::uint32_t)));
   for (std::size_t left = count; left > 0 && in.ok(); --left) message.type_oids.push_back(in.u32());
   in.finish(ParameterDescription::name);
+  return message;
+}
+
+FunctionCallResponse read_function_call_response(ByteView body) {
+  WireReader in(body);
+  FunctionCallResponse message;
+  message.value = nullable_value(in);
+  in.finish(FunctionCallResponse::name);
   return message;
 }
 

@@ -47,6 +47,13 @@ struct ParameterDescription {
 };
 ParameterDescription read_parameter_description(ByteView body);
 
+// 'V'.
+struct FunctionCallResponse {
+  static constexpr std::string_view name = "FunctionCallResponse";
+  std::optional<ByteView> value;  // empty: NULL
+};
+FunctionCallResponse read_function_call_response(ByteView body);
+
 // 'G', 'H' and 'W': CopyInResponse, CopyOutResponse, CopyBothResponse.
 struct CopyResponse {
   static constexpr std::string_view name = "CopyResponse";

@@ -50,6 +50,9 @@ void read(const FramedMessage& message) {
     case 't':
       read_parameter_description(message.body);
       break;
+    case 'V':
+      read_function_call_response(message.body);
+      break;
     case 'G':
     case 'H':
     case 'W':

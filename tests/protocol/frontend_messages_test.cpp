@@ -64,6 +64,18 @@ TEST(FrontendMessages, ExtendedQuery) {
             from_hex("45 00000009 00 00000002"));
 }
 
+TEST(FrontendMessages, FunctionCall) {
+  // int4pl(7, NULL)
+  const std::string seven = from_hex("00000007");
+  const std::vector<BindParameter> arguments = {{.value = seven, .format = FormatCode::binary},
+                                                {.value = {}, .format = FormatCode::text}};
+  EXPECT_EQ(
+      made([&](auto& out) { append_function_call(out, 177, arguments, FormatCode::binary); }),
+      from_hex("46 0000001e 000000b1 0002 0001 0000 0002 00000004 00000007 ffffffff 0001"));
+  EXPECT_EQ(made([](auto& out) { append_function_call(out, 1, {}, FormatCode::text); }),
+            from_hex("46 0000000e 00000001 0000 0000 0000"));
+}
+
 TEST(FrontendMessages, CopyAndTheRest) {
   EXPECT_EQ(made([](auto& out) { append_copy_data(out, "ab"); }), from_hex("64 00000006 6162"));
   EXPECT_EQ(made([](auto& out) { append_copy_done(out); }), from_hex("63 00000004"));

@@ -67,6 +67,15 @@ TEST(ParameterDescription, ListsTypes) {
   expect_strict(body, read_parameter_description);
 }
 
+TEST(FunctionCallResponse, TellsNullFromEmpty) {
+  const std::string body = from_hex("00000004 00000005");
+  EXPECT_EQ(read_function_call_response(body).value, from_hex("00000005"));
+  expect_strict(body, read_function_call_response);
+  EXPECT_EQ(read_function_call_response(from_hex("ffffffff")).value, std::nullopt);
+  EXPECT_EQ(read_function_call_response(from_hex("00000000")).value, ByteView(""));
+  EXPECT_THROW(read_function_call_response(from_hex("fffffffe")), ProtocolError);
+}
+
 TEST(CopyResponse, HasAFormatPerColumn) {
   const std::string body = from_hex("01 0002 0000 0001");
   const auto message = read_copy_response(body);
