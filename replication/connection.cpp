@@ -1,12 +1,13 @@
 #include "replication/connection.hpp"
 
 #include <chrono>
+#include <stdexcept>
 #include <utility>
+#include <variant>
 
-#include "protocol/backend_messages.hpp"
 #include "protocol/frontend_messages.hpp"
-#include "protocol/query_messages.hpp"
 #include "protocol/server_version.hpp"
+#include "replication/cancel.hpp"
 #include "replication/message_stream.hpp"
 #include "replication/query.hpp"
 #include "replication/startup.hpp"
@@ -14,89 +15,45 @@
 namespace pgcourier::replication {
 namespace {
 
-using protocol::FramedMessage;
-
 constexpr std::chrono::seconds terminate_limit{1};
 constexpr std::chrono::milliseconds terminate_poll{5};
 
 }  // namespace
 
 struct Connection::Impl {
-  // What the server's next message must be.
-  enum class Mode {
-    idle,       // nothing but asynchronous messages
-    copy_both,  // CopyData
-    copy_over,  // CommandComplete, ReadyForQuery
-  };
-
   Impl(asio::io_context& context, std::size_t message_bytes)
       : io(context), max_message_bytes(message_bytes) {}
 
-  MessageStream& opened() {
-    if (!stream) throw ConnectionError("not connected");
-    return *stream;
+  OpenedSession& opened() {
+    if (!session.stream) throw ConnectionError("not connected");
+    return session;
   }
 
-  void send(std::string_view bytes) {
-    if (stream) stream->transport().send(bytes);
+  CancelTarget cancel_target() {
+    const OpenedSession& open = opened();
+    return {.target = target,
+            .host = open.host,
+            .endpoint = open.endpoint,
+            .with_tls = open.stream->transport().uses_tls(),
+            .process_id = open.state.server.process_id,
+            .cancel_key = open.state.server.cancel_key};
   }
 
-  void send_copy_done() {
-    if (mode == Mode::idle || copy_done_sent) return;
+  // Reuses its memory: status messages go out often.
+  template <typename Append>
+  void send(const Append& append) {
+    if (!session.stream) return;
     outgoing.clear();
-    protocol::append_copy_done(outgoing);
-    send(outgoing);
-    copy_done_sent = true;
-  }
-
-  // After a copy-both that has ended: up to ReadyForQuery.
-  asio::awaitable<void> leave_copy_both() {
-    if (mode == Mode::copy_both) {
-      throw protocol::ProtocolError("query", "not possible while the server streams");
-    }
-    if (mode == Mode::copy_over) send_copy_done();
-    while (mode == Mode::copy_over) {
-      const FramedMessage message = co_await stream->next();
-      on_other_message(message);
-    }
-  }
-
-  // Anything but CopyData.
-  void on_other_message(const FramedMessage& message) {
-    if (state.take(message)) return;
-    if (mode == Mode::copy_both && (message.type == 'c' || message.type == 'C')) {
-      // A server that shuts down sends CommandComplete, without CopyDone, and closes.
-      server_ended_copy = true;
-      mode = Mode::copy_over;
-      return;
-    }
-    if (message.type == 'E' && mode != Mode::idle) {
-      mode = Mode::copy_over;
-      server_ended_copy = true;
-      copy_done_sent = true;  // none is due after an error
-      throw protocol::ServerError(protocol::read_server_fields(message.body));
-    }
-    // The walsender answers our CopyDone at once, even in the middle of a transaction, and only
-    // then finishes sending that.
-    if ((message.type == 'C' || message.type == 'd') && mode == Mode::copy_over) return;
-    if (message.type == 'Z' && mode == Mode::copy_over) {
-      mode = Mode::idle;
-      return;
-    }
-    throw protocol::ProtocolError(protocol::describe_backend_message(message.type),
-                                  mode == Mode::copy_both ? "unexpected in copy-both mode"
-                                                          : "unexpected after copy-both mode");
+    append(outgoing);
+    session.stream->transport().send(outgoing);
   }
 
   asio::io_context& io;
   std::size_t max_message_bytes;
-  std::unique_ptr<MessageStream> stream;
-  SessionState state;
-  Mode mode = Mode::idle;
-  bool server_ended_copy = false;
-  bool copy_done_sent = false;
+  OpenedSession session;
+  config::ConnectionTarget target;
+  bool streamed = false;  // copy-both was started
   std::string outgoing;  // reused for each message
-  config::Host host;
   std::string peer;
 };
 
@@ -110,70 +67,121 @@ asio::awaitable<void> Connection::open(
     const std::vector<std::pair<std::string, std::string>>& session_settings) {
   const OpenRequest request{target, purpose, session_settings, impl_->max_message_bytes};
   OpenedSession session = co_await open_session(impl_->io, request);
-  impl_->stream = std::move(session.stream);
-  impl_->state = std::move(session.state);
-  impl_->host = std::move(session.host);
-  impl_->peer = impl_->stream->transport().peer();
+  impl_->session = std::move(session);
+  impl_->target = target;
+  impl_->peer = impl_->session.stream->transport().peer();
 }
 
 asio::awaitable<QueryResult> Connection::query(std::string_view sql) {
-  MessageStream& stream = impl_->opened();
-  co_await impl_->leave_copy_both();
-  impl_->send(simple_query(sql));
-  co_return co_await read_result(stream, impl_->state);
+  QueryResults results = co_await query_all(sql);
+  co_return last_of(std::move(results));
+}
+
+asio::awaitable<QueryResults> Connection::query_all(std::string_view sql) {
+  OpenedSession& session = impl_->opened();
+  protocol::Requests requests;
+  requests.query(sql);
+  co_return co_await results_of(*session.stream, session.state, requests);
 }
 
 asio::awaitable<QueryResult> Connection::query(
     std::string_view sql, const std::vector<std::optional<std::string>>& parameters) {
-  MessageStream& stream = impl_->opened();
-  co_await impl_->leave_copy_both();
-  impl_->send(extended_query(sql, parameters));
-  co_return co_await read_result(stream, impl_->state);
+  OpenedSession& session = impl_->opened();
+  const protocol::Requests requests = extended_query(sql, parameters);
+  QueryResults results = co_await results_of(*session.stream, session.state, requests);
+  co_return last_of(std::move(results));
+}
+
+void Connection::send(const protocol::Requests& requests) {
+  OpenedSession& session = impl_->opened();
+  send_requests(*session.stream, session.state, requests);
+}
+
+asio::awaitable<protocol::Reply> Connection::next_reply() {
+  OpenedSession& session = impl_->opened();
+  co_return co_await replication::next_reply(*session.stream, session.state);
+}
+
+asio::awaitable<std::optional<protocol::Reply>> Connection::next_reply_or_sent(std::size_t unsent) {
+  OpenedSession& session = impl_->opened();
+  co_return co_await replication::next_reply_or_sent(*session.stream, session.state, unsent);
+}
+
+const protocol::QueryDialogue& Connection::dialogue() const {
+  return impl_->session.state.dialogue;
+}
+
+asio::awaitable<void> Connection::cancel() const {
+  const CancelTarget cancelled = impl_->cancel_target();
+  co_await send_cancel_request(impl_->io, cancelled);
 }
 
 asio::awaitable<void> Connection::start_copy_both(std::string_view command) {
-  MessageStream& stream = impl_->opened();
-  co_await impl_->leave_copy_both();
-  impl_->send(simple_query(command));
-  co_await read_copy_both_response(stream, impl_->state);
-  impl_->mode = Impl::Mode::copy_both;
-  impl_->server_ended_copy = false;
-  impl_->copy_done_sent = false;
+  OpenedSession& session = impl_->opened();
+  co_await finish_requests(*session.stream, session.state);
+  protocol::Requests requests;
+  requests.query(command);
+  send(requests);
+  impl_->streamed = false;
+  std::optional<protocol::ServerFields> error;
+  while (!session.state.dialogue.in_copy_both()) {
+    protocol::Reply reply = co_await next_reply();
+    if (auto* refusal = std::get_if<protocol::ErrorResponse>(&reply)) {
+      if (!error) error = std::move(refusal->fields);
+    } else if (std::holds_alternative<protocol::ReadyForQuery>(reply) && error) {
+      throw protocol::ServerError(std::move(*error));
+    } else if (!session.state.dialogue.in_copy_both()) {
+      throw protocol::ProtocolError(command, "was not answered with CopyBothResponse");
+    }
+  }
+  impl_->streamed = true;
 }
 
-bool Connection::coalescing() const { return impl_->opened().coalescing(); }
+bool Connection::coalescing() const { return impl_->opened().stream->coalescing(); }
 
-asio::awaitable<void> Connection::read_some() { co_await impl_->opened().read_coalesced(); }
+asio::awaitable<void> Connection::read_some() { co_await impl_->opened().stream->read_coalesced(); }
 
 std::optional<protocol::ByteView> Connection::next_copy_data() {
-  MessageStream& stream = impl_->opened();
-  while (const auto message = stream.next_buffered()) {
-    if (message->type == 'd' && impl_->mode == Impl::Mode::copy_both) return message->body;
-    impl_->on_other_message(*message);
+  OpenedSession& session = impl_->opened();
+  while (const auto message = session.stream->next_buffered()) {
+    if (message->type == 'd' && session.state.dialogue.in_copy_both()) return message->body;
+    if (session.state.take(*message)) continue;
+    protocol::Reply reply = session.state.dialogue.on_message(*message);
+    if (auto* error = std::get_if<protocol::ErrorResponse>(&reply)) {
+      throw protocol::ServerError(std::move(error->fields));
+    }
   }
   return std::nullopt;
 }
 
-bool Connection::server_ended_copy() const { return impl_->server_ended_copy; }
-
-void Connection::send_copy_data(std::string_view payload) {
-  if (impl_->mode != Impl::Mode::copy_both || impl_->copy_done_sent) return;
-  impl_->outgoing.clear();
-  protocol::append_copy_data(impl_->outgoing, payload);
-  impl_->send(impl_->outgoing);
+bool Connection::server_ended_copy() const {
+  return impl_->streamed && !impl_->session.state.dialogue.in_copy_both();
 }
 
-void Connection::send_copy_done() { impl_->send_copy_done(); }
+void Connection::send_copy_data(std::string_view payload) {
+  if (!dialogue().takes_copy_data()) return;
+  impl_->send([&](std::string& out) { protocol::append_copy_data(out, payload); });
+}
+
+void Connection::send_copy_done() {
+  if (!dialogue().owes_copy_end()) return;
+  impl_->send([](std::string& out) { protocol::append_copy_done(out); });
+  impl_->session.state.dialogue.copy_ended();
+}
+
+void Connection::send_copy_fail(std::string_view reason) {
+  if (!dialogue().in_copy_in() || !dialogue().owes_copy_end()) return;
+  impl_->send([&](std::string& out) { protocol::append_copy_fail(out, reason); });
+  impl_->session.state.dialogue.copy_ended();
+}
 
 std::size_t Connection::unsent_bytes() const {
-  return impl_->stream ? impl_->stream->transport().unsent_bytes() : 0;
+  return impl_->session.stream ? impl_->session.stream->transport().unsent_bytes() : 0;
 }
 
 asio::awaitable<void> Connection::terminate() {
-  if (!impl_->stream || impl_->stream->transport().closed()) co_return;
-  impl_->outgoing.clear();
-  protocol::append_terminate(impl_->outgoing);
-  impl_->send(impl_->outgoing);
+  if (!impl_->session.stream || impl_->session.stream->transport().closed()) co_return;
+  impl_->send([](std::string& out) { protocol::append_terminate(out); });
   const auto until = std::chrono::steady_clock::now() + terminate_limit;
   asio::steady_timer timer(impl_->io);
   while (unsent_bytes() > 0 && std::chrono::steady_clock::now() < until) {
@@ -184,29 +192,46 @@ asio::awaitable<void> Connection::terminate() {
 }
 
 void Connection::close() {
-  if (impl_->stream) impl_->stream->transport().close("the connection was closed");
+  if (impl_->session.stream) impl_->session.stream->transport().close("the connection was closed");
 }
 
 std::vector<protocol::ServerFields> Connection::take_notices() {
-  return std::exchange(impl_->state.notices, {});
+  return std::exchange(impl_->session.state.notices, {});
 }
 
-const protocol::ServerSession& Connection::server() const { return impl_->state.server; }
+std::vector<Notification> Connection::take_notifications() {
+  return std::exchange(impl_->session.state.notifications, {});
+}
+
+asio::awaitable<void> Connection::wait_notification() {
+  OpenedSession& session = impl_->opened();
+  if (!session.state.dialogue.idle()) throw std::logic_error("replies are awaited first");
+  for (;;) {
+    // Only a fatal error may come, and is thrown.
+    static_cast<void>(buffered_reply(*session.stream, session.state));
+    if (!session.state.notifications.empty()) co_return;
+    co_await session.stream->read_some();
+  }
+}
+
+const protocol::ServerSession& Connection::server() const { return impl_->session.state.server; }
 
 int Connection::server_version() const {
-  const auto& parameters = impl_->state.server.parameters;
+  const auto& parameters = impl_->session.state.server.parameters;
   const auto found = parameters.find("server_version");
   return found == parameters.end() ? 0 : protocol::server_version_number(found->second);
 }
 
-const config::Host& Connection::host() const { return impl_->host; }
+const config::Host& Connection::host() const { return impl_->session.host; }
 
 const std::string& Connection::peer() const { return impl_->peer; }
 
 ReadCounts Connection::read_counts() const {
-  return impl_->stream ? impl_->stream->counts() : ReadCounts{};
+  return impl_->session.stream ? impl_->session.stream->counts() : ReadCounts{};
 }
 
-bool Connection::uses_tls() const { return impl_->stream && impl_->stream->transport().uses_tls(); }
+bool Connection::uses_tls() const {
+  return impl_->session.stream && impl_->session.stream->transport().uses_tls();
+}
 
 }  // namespace pgcourier::replication

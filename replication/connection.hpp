@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "config/connection_string.hpp"
+#include "protocol/query_dialogue.hpp"
+#include "protocol/requests.hpp"
 #include "protocol/server_error.hpp"
 #include "protocol/startup_handshake.hpp"
 #include "protocol/wire_reader.hpp"
@@ -30,10 +32,24 @@ class ConnectionError : public std::runtime_error {
 // One row of a text-format result.
 using ResultRow = std::vector<std::optional<std::string>>;
 
+// Of one statement. Without columns if it gives no rows; an empty text has no tag either.
 struct QueryResult {
   std::vector<std::string> columns;
   std::vector<ResultRow> rows;
   std::string command_tag;
+};
+
+// Of all statements, up to the one that failed, if any did.
+struct QueryResults {
+  std::vector<QueryResult> results;
+  std::optional<protocol::ServerFields> error;
+};
+
+// What NOTIFY brought, §55.2.7.
+struct Notification {
+  std::int32_t process_id = 0;  // who sent it
+  std::string channel;
+  std::string payload;
 };
 
 enum class Purpose {
@@ -41,10 +57,15 @@ enum class Purpose {
   replication,  // replication=database: a walsender
 };
 
-// Moves bytes; the decisions are made in protocol/ (StartupHandshake, MessageFramer). Owned by one
-// session and used from its io thread only. Every co_await may throw ConnectionError,
-// protocol::ServerError, protocol::ProtocolError or protocol::AuthenticationError; after any but a
-// non-fatal ServerError the connection is only good for destruction.
+// Moves bytes; the decisions are made in protocol/ (StartupHandshake, MessageFramer,
+// QueryDialogue). Owned by one session and used from its io thread only. Every co_await may throw
+// ConnectionError, protocol::ServerError, protocol::ProtocolError or protocol::AuthenticationError;
+// after any but a non-fatal ServerError the connection is only good for destruction.
+//
+// There is one way to ask: send() takes any number of requests, next_reply() gives what comes back,
+// one reply at a time, in order. query(), copy_in() and copy_out() (replication/copy.hpp) are made
+// of these two. What the server says of its own accord is kept on the way, whatever is under way:
+// take_notices(), take_notifications(), server().parameters.
 class Connection {
  public:
   // `max_message_bytes` bounds any one message of the server.
@@ -60,13 +81,35 @@ class Connection {
       const config::ConnectionTarget& target, Purpose purpose,
       const std::vector<std::pair<std::string, std::string>>& session_settings);
 
-  // Simple Query (§55.2.2) of one or more statements; the last result set. Works on a walsender,
-  // for replication commands too.
+  // Simple Query (§55.2.2) of one or more statements; the last one's result. Works on a walsender,
+  // for replication commands too. As all queries here: what is left of earlier requests is read
+  // and dropped first. COPY is refused: ProtocolError.
   asio::awaitable<QueryResult> query(std::string_view sql);
+  // The result of each statement; an error is given with the results before it.
+  asio::awaitable<QueryResults> query_all(std::string_view sql);
 
   // Extended Query (§55.2.3): one statement with text parameters.
   asio::awaitable<QueryResult> query(std::string_view sql,
                                      const std::vector<std::optional<std::string>>& parameters);
+
+  // Requests behind those already sent, without waiting for their answers (§55.2.4). What the
+  // socket does not take is kept and goes out while replies are awaited, so two full directions
+  // don't block each other; who sends much looks at unsent_bytes(). std::logic_error before the
+  // end of a copy that is ours to end.
+  void send(const protocol::Requests& requests);
+  // The next reply; views in it are valid until the next call. ErrorResponse is a reply like
+  // others; a fatal one is thrown. std::logic_error if all is answered. What is sent without a
+  // Sync needs a Flush, else the server keeps its answers to itself.
+  asio::awaitable<protocol::Reply> next_reply();
+  // The same; or nothing, as soon as no more than `unsent` bytes wait to be sent: time for more.
+  asio::awaitable<std::optional<protocol::Reply>> next_reply_or_sent(std::size_t unsent);
+  // What is under way, and the transaction status.
+  const protocol::QueryDialogue& dialogue() const;
+
+  // CancelRequest (§55.2.8) for what is under way, over a connection of its own to the same address
+  // and with TLS if this one has it; returns when the server has taken it. What was under way ends
+  // as if not cancelled if that came too late. Safe while next_reply() is suspended.
+  asio::awaitable<void> cancel() const;
 
   // Sends START_REPLICATION … and returns in copy-both mode (§55.4).
   asio::awaitable<void> start_copy_both(std::string_view command);
@@ -84,12 +127,16 @@ class Connection {
   std::optional<protocol::ByteView> next_copy_data();
   bool server_ended_copy() const;
 
-  // Payload of one CopyData, sent after what was sent before, without waiting. A failure surfaces
-  // in read_some(). Never blocks, and is safe while read_some() is suspended.
+  // Payload of one CopyData, sent after what was sent before, without waiting; dropped unless the
+  // server takes copy data. A failure surfaces in read_some() or next_reply(). Never blocks, and is
+  // safe while those are suspended.
   void send_copy_data(std::string_view payload);
-  // Orderly end (§55.2.6): CopyDone after all that was sent; read on until server_ended_copy().
+  // Orderly end (§55.2.6): CopyDone after all that was sent; of copy-both: read on until
+  // server_ended_copy(). A copy to the server in the extended protocol needs a Sync only now.
   void send_copy_done();
-  // Bytes handed to send_… that the socket has not taken yet.
+  // Instead of it in a copy to the server: ErrorResponse follows, with this reason.
+  void send_copy_fail(std::string_view reason);
+  // Bytes handed to send… that the socket has not taken yet; none once that has failed: read, too.
   std::size_t unsent_bytes() const;
 
   // Terminate (§55.2.9), then closes; at most a second.
@@ -97,8 +144,12 @@ class Connection {
   // Closes at once. Whoever waits in read_some() gets ConnectionError.
   void close();
 
-  // Notices received since the last call, for the log.
+  // Notices and notifications received since the last call; of each kind only the newest ones are
+  // kept if nobody asks.
   std::vector<protocol::ServerFields> take_notices();
+  std::vector<Notification> take_notifications();
+  // While nothing is under way: until take_notifications() has something to give.
+  asio::awaitable<void> wait_notification();
 
   const protocol::ServerSession& server() const;
   int server_version() const;  // as server_version_num: 150018

@@ -1,6 +1,15 @@
 #include "replication/message_stream.hpp"
 
 namespace pgcourier::replication {
+namespace {
+
+// A server that is always ahead of us must not keep timers, sinks and what we send from their turn.
+asio::awaitable<void> let_others_run() {
+  const auto executor = co_await asio::this_coro::executor;
+  co_await asio::post(executor, asio::use_awaitable);
+}
+
+}  // namespace
 
 std::size_t MessageStream::read_now() {
   buffer_.make_room(bytes_needed_);
@@ -12,9 +21,21 @@ std::size_t MessageStream::read_now() {
 }
 
 asio::awaitable<void> MessageStream::read_some() {
+  bool suspended = false;
   while (read_now() == 0) {
     ++counts_.waits;
     co_await transport_->wait_readable();
+    suspended = true;
+  }
+  if (!suspended) co_await let_others_run();
+}
+
+asio::awaitable<void> MessageStream::read_some_or_sent(std::size_t unsent) {
+  if (read_now() == 0 && transport_->unsent_bytes() > unsent) {
+    ++counts_.waits;
+    co_await transport_->wait_readable_or_sent(unsent);
+  } else {
+    co_await let_others_run();
   }
 }
 
@@ -39,8 +60,7 @@ asio::awaitable<void> MessageStream::read_coalesced() {
     co_await transport_->wait_readable();
     suspended = true;
   }
-  // A server that is always ahead of us must not keep timers and sinks from their turn.
-  if (!suspended) co_await asio::post(executor, asio::use_awaitable);
+  if (!suspended) co_await let_others_run();
 }
 
 asio::awaitable<protocol::FramedMessage> MessageStream::next() {

@@ -35,10 +35,12 @@ class MessageStream {
 
   asio::awaitable<protocol::FramedMessage> next();
 
-  // At least one byte more.
+  // At least one byte more. Always lets the io context run what else is ready.
   asio::awaitable<void> read_some();
+  // The same, or returns once no more than `unsent` bytes wait to be sent.
+  asio::awaitable<void> read_some_or_sent(std::size_t unsent);
   // The same for a stream of many small messages: leaves the socket alone as ReadPolicy decides,
-  // and always lets the io context run what else is ready.
+  // and lets the others run as well.
   asio::awaitable<void> read_coalesced();
   bool coalescing() const { return policy_.coalescing(); }
 

@@ -66,7 +66,6 @@ asio::awaitable<std::optional<OpenedSession>> try_endpoint(
       const std::string mismatch = co_await session_mismatch(session, wanted);
       if (mismatch.empty()) {
         session.stream->transport().clear_deadline();
-        session.host = host;
         session.host.address = endpoint.numeric;
         co_return session;
       }

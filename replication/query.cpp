@@ -1,7 +1,9 @@
 #include "replication/query.hpp"
 
-#include <span>
+#include <stdexcept>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "protocol/backend_messages.hpp"
 #include "protocol/frontend_messages.hpp"
@@ -10,150 +12,187 @@
 namespace pgcourier::replication {
 namespace {
 
-using protocol::ByteView;
-using protocol::FramedMessage;
+using protocol::Reply;
 
-// Nobody has to ask for the notices.
+// Nobody has to ask for them.
 constexpr std::size_t max_notices = 256;
+constexpr std::size_t max_notifications = 4096;
 
-[[noreturn]] void unexpected(const FramedMessage& message, std::string_view when) {
-  throw protocol::ProtocolError(protocol::describe_backend_message(message.type),
-                                "unexpected " + std::string(when));
+template <typename T>
+void keep_newest(std::vector<T>& kept, T&& newest, std::size_t most) {
+  if (kept.size() == most) kept.erase(kept.begin());
+  kept.push_back(std::move(newest));
 }
 
-// The error to throw at ReadyForQuery; a fatal one at once, for nothing comes after it.
-void note_error(std::optional<protocol::ServerFields>& first, const FramedMessage& message) {
-  auto fields = protocol::read_server_fields(message.body);
-  if (is_fatal(fields)) throw protocol::ServerError(std::move(fields));
-  if (!first) first = std::move(fields);
-}
-
-void start_result_set(QueryResult& result, ByteView body) {
-  result.columns.clear();
-  result.rows.clear();
-  for (const auto& field : protocol::read_row_description(body).fields) {
-    result.columns.emplace_back(field.name);
+// Makes results of replies.
+class Collector {
+ public:
+  // False for a reply that has no place in a query's answer.
+  bool take(const Reply& reply) {
+    if (const auto* row = std::get_if<protocol::DataRow>(&reply)) {
+      add(*row);
+    } else if (const auto* description = std::get_if<protocol::RowDescription>(&reply)) {
+      describe(*description);
+    } else if (const auto* complete = std::get_if<protocol::CommandComplete>(&reply)) {
+      result_.command_tag = complete->tag;
+      finish();
+    } else if (std::holds_alternative<protocol::EmptyQueryResponse>(reply)) {
+      finish();
+    } else if (const auto* error = std::get_if<protocol::ErrorResponse>(&reply)) {
+      if (!all_.error) all_.error = error->fields;
+    } else {
+      return std::holds_alternative<protocol::ParseComplete>(reply) ||
+             std::holds_alternative<protocol::BindComplete>(reply) ||
+             std::holds_alternative<protocol::NoData>(reply) ||
+             std::holds_alternative<protocol::ReadyForQuery>(reply);
+    }
+    return true;
   }
-}
 
-void add_row(QueryResult& result, ByteView body, std::vector<std::optional<ByteView>>& values) {
-  protocol::read_data_row(body, values);
-  if (values.size() != result.columns.size()) {
-    throw protocol::ProtocolError("DataRow", std::to_string(values.size()) + " values for " +
-                                                 std::to_string(result.columns.size()) +
-                                                 " columns");
+  QueryResults&& take_all() { return std::move(all_); }
+
+ private:
+  void describe(const protocol::RowDescription& description) {
+    for (const auto& field : description.fields) result_.columns.emplace_back(field.name);
   }
-  auto& row = result.rows.emplace_back();
-  row.reserve(values.size());
-  for (const auto& value : values) {
-    row.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
+  void add(const protocol::DataRow& row) {
+    if (row.values.size() != result_.columns.size()) {
+      throw protocol::ProtocolError("DataRow", std::to_string(row.values.size()) + " values for " +
+                                                   std::to_string(result_.columns.size()) +
+                                                   " columns");
+    }
+    auto& values = result_.rows.emplace_back();
+    values.reserve(row.values.size());
+    for (const auto& value : row.values) {
+      values.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
+    }
   }
-}
+  void finish() { all_.results.push_back(std::exchange(result_, {})); }
+
+  QueryResult result_;  // of the statement under way
+  QueryResults all_;
+};
 
 }  // namespace
 
-bool SessionState::take(const FramedMessage& message) {
+bool SessionState::take(const protocol::FramedMessage& message) {
   switch (message.type) {
     case 'N':
-      if (notices.size() == max_notices) notices.erase(notices.begin());
-      notices.push_back(protocol::read_server_fields(message.body));
+      keep_newest(notices, protocol::read_server_fields(message.body), max_notices);
       return true;
     case 'S': {
       const auto status = protocol::read_parameter_status(message.body);
       server.parameters.insert_or_assign(std::string(status.parameter), std::string(status.value));
       return true;
     }
-    case 'A':
-      static_cast<void>(protocol::read_notification_response(message.body));
+    case 'A': {
+      const auto response = protocol::read_notification_response(message.body);
+      keep_newest(notifications,
+                  Notification{.process_id = response.process_id,
+                               .channel = std::string(response.channel),
+                               .payload = std::string(response.payload)},
+                  max_notifications);
       return true;
+    }
     default:
       return false;
   }
 }
 
-bool is_fatal(const protocol::ServerFields& error) {
-  const std::string& severity =
-      error.severity_unlocalized.empty() ? error.severity : error.severity_unlocalized;
-  return severity == "FATAL" || severity == "PANIC";
+void send_requests(MessageStream& stream, SessionState& state, const protocol::Requests& requests) {
+  state.dialogue.asked(requests.asked());
+  stream.transport().send(requests.bytes());
 }
 
-std::string simple_query(std::string_view sql) {
-  std::string out;
-  protocol::append_query(out, sql);
-  return out;
+std::optional<Reply> buffered_reply(MessageStream& stream, SessionState& state) {
+  while (const auto message = stream.next_buffered()) {
+    if (state.take(*message)) continue;
+    Reply reply = state.dialogue.on_message(*message);
+    if (auto* error = std::get_if<protocol::ErrorResponse>(&reply)) {
+      if (protocol::is_fatal(error->fields)) throw protocol::ServerError(std::move(error->fields));
+    }
+    return reply;
+  }
+  return std::nullopt;
 }
 
-std::string extended_query(std::string_view sql,
-                           const std::vector<std::optional<std::string>>& parameters) {
+asio::awaitable<Reply> next_reply(MessageStream& stream, SessionState& state) {
+  if (state.dialogue.idle()) throw std::logic_error("a reply is awaited to nothing");
+  for (;;) {
+    std::optional<Reply> reply = buffered_reply(stream, state);
+    if (reply) co_return std::move(*reply);
+    co_await stream.read_some();
+  }
+}
+
+asio::awaitable<std::optional<Reply>> next_reply_or_sent(MessageStream& stream, SessionState& state,
+                                                         std::size_t unsent) {
+  // The socket is looked at in any case: who has much to send must hear of an error.
+  for (bool looked = false;; looked = true) {
+    std::optional<Reply> reply = buffered_reply(stream, state);
+    if (reply || (looked && stream.transport().unsent_bytes() <= unsent)) co_return reply;
+    co_await stream.read_some_or_sent(unsent);
+  }
+}
+
+asio::awaitable<void> finish_requests(MessageStream& stream, SessionState& state) {
+  protocol::QueryDialogue& dialogue = state.dialogue;
+  for (;;) {
+    if (dialogue.in_copy_both()) {
+      throw protocol::ProtocolError("query", "not possible while the server streams");
+    }
+    if (dialogue.owes_copy_end()) {
+      std::string end;
+      if (dialogue.in_copy_in()) {
+        protocol::append_copy_fail(end, "the copy was given up");
+      } else {
+        protocol::append_copy_done(end);
+      }
+      stream.transport().send(end);
+      dialogue.copy_ended();
+    }
+    if (dialogue.needs_sync()) {
+      protocol::Requests sync;
+      send_requests(stream, state, sync.sync());
+    }
+    if (dialogue.idle()) co_return;
+    static_cast<void>(co_await next_reply(stream, state));
+  }
+}
+
+asio::awaitable<QueryResults> results_of(MessageStream& stream, SessionState& state,
+                                         const protocol::Requests& requests) {
+  co_await finish_requests(stream, state);
+  send_requests(stream, state, requests);
+  Collector collector;
+  while (!state.dialogue.idle()) {
+    const std::optional<Reply> reply = buffered_reply(stream, state);
+    if (!reply) {
+      co_await stream.read_some();
+    } else if (!collector.take(*reply)) {
+      throw protocol::ProtocolError("query", "a reply that is not a query's, such as COPY's");
+    }
+  }
+  co_return collector.take_all();
+}
+
+QueryResult last_of(QueryResults&& results) {
+  if (results.error) throw protocol::ServerError(std::move(*results.error));
+  if (results.results.empty()) throw protocol::ProtocolError("query", "the answer has no result");
+  return std::move(results.results.back());
+}
+
+protocol::Requests extended_query(std::string_view sql,
+                                  const std::vector<std::optional<std::string>>& parameters) {
   std::vector<protocol::BindParameter> values;
   values.reserve(parameters.size());
   for (const auto& parameter : parameters) {
     auto& value = values.emplace_back();
     if (parameter) value.value = *parameter;
   }
-  std::string out;
-  protocol::append_parse(out, "", sql);
-  protocol::append_bind(out, "", "", values);
-  protocol::append_describe(out, protocol::DescribeTarget::portal, "");
-  protocol::append_execute(out, "");
-  protocol::append_sync(out);
-  return out;
-}
-
-asio::awaitable<QueryResult> read_result(MessageStream& stream, SessionState& state) {
-  QueryResult result;
-  std::optional<protocol::ServerFields> error;
-  std::vector<std::optional<ByteView>> values;
-  for (;;) {
-    const FramedMessage message = co_await stream.next();
-    if (state.take(message)) continue;
-    switch (message.type) {
-      case 'T':
-        start_result_set(result, message.body);
-        break;
-      case 'D':
-        add_row(result, message.body, values);
-        break;
-      case 'C':
-        result.command_tag = protocol::read_command_complete(message.body);
-        break;
-      case 'E':
-        note_error(error, message);
-        break;
-      case '1':  // ParseComplete
-      case '2':  // BindComplete
-      case 'n':  // NoData
-      case 'I':  // EmptyQueryResponse
-        protocol::read_empty_message(message.body,
-                                     protocol::describe_backend_message(message.type));
-        break;
-      case 'Z':
-        static_cast<void>(protocol::read_ready_for_query(message.body));
-        if (error) throw protocol::ServerError(std::move(*error));
-        co_return result;
-      default:
-        unexpected(message, "as the answer to a query");
-    }
-  }
-}
-
-asio::awaitable<void> read_copy_both_response(MessageStream& stream, SessionState& state) {
-  std::optional<protocol::ServerFields> error;
-  for (;;) {
-    const FramedMessage message = co_await stream.next();
-    if (state.take(message)) continue;
-    if (message.type == 'W' && !error) {
-      static_cast<void>(protocol::read_copy_response(message.body));
-      co_return;
-    }
-    if (message.type == 'E') {
-      note_error(error, message);
-    } else if (message.type == 'Z' && error) {
-      throw protocol::ServerError(std::move(*error));
-    } else {
-      unexpected(message, "instead of CopyBothResponse");
-    }
-  }
+  protocol::Requests requests;
+  requests.parse("", sql).bind("", "", values).describe_portal("").execute("").sync();
+  return requests;
 }
 
 }  // namespace pgcourier::replication

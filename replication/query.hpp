@@ -1,38 +1,53 @@
-// Queries on one session: what is sent, and what comes back until ReadyForQuery, §55.2.2–55.2.3.
+// Requests and replies on one session: what Connection and start-up make their queries of.
 #pragma once
 
+#include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "protocol/message_framer.hpp"
+#include "protocol/query_dialogue.hpp"
+#include "protocol/requests.hpp"
 #include "replication/connection.hpp"
 #include "replication/message_stream.hpp"
 
 namespace pgcourier::replication {
 
-// What the server tells at any time, §55.2.7.
 struct SessionState {
   protocol::ServerSession server;
+  protocol::QueryDialogue dialogue;
+  // What the server tells at any time, §55.2.7.
   std::vector<protocol::ServerFields> notices;
+  std::vector<Notification> notifications;
 
   // Whether it was NoticeResponse, ParameterStatus or NotificationResponse, and so is dealt with.
   bool take(const protocol::FramedMessage& message);
 };
 
-// Whether the server ends the connection with this error.
-bool is_fatal(const protocol::ServerFields& error);
+void send_requests(MessageStream& stream, SessionState& state, const protocol::Requests& requests);
 
-std::string simple_query(std::string_view sql);
-std::string extended_query(std::string_view sql,
-                           const std::vector<std::optional<std::string>>& parameters);
+// A reply that has arrived whole. Throws a fatal ErrorResponse as ServerError: nothing follows it.
+std::optional<protocol::Reply> buffered_reply(MessageStream& stream, SessionState& state);
 
-// Reads up to ReadyForQuery; the last result set. Throws the first ErrorResponse as ServerError,
-// after ReadyForQuery unless it is fatal.
-asio::awaitable<QueryResult> read_result(MessageStream& stream, SessionState& state);
+// As Connection::next_reply() and next_reply_or_sent().
+asio::awaitable<protocol::Reply> next_reply(MessageStream& stream, SessionState& state);
+asio::awaitable<std::optional<protocol::Reply>> next_reply_or_sent(MessageStream& stream,
+                                                                   SessionState& state,
+                                                                   std::size_t unsent);
 
-// Reads up to CopyBothResponse. Throws as read_result().
-asio::awaitable<void> read_copy_both_response(MessageStream& stream, SessionState& state);
+// Ends what is under way, reading and dropping its replies. Throws ProtocolError in copy-both mode.
+asio::awaitable<void> finish_requests(MessageStream& stream, SessionState& state);
+
+// Sends `requests`, which must end in a Query or a Sync, and reads until all is answered.
+asio::awaitable<QueryResults> results_of(MessageStream& stream, SessionState& state,
+                                         const protocol::Requests& requests);
+
+// The last result; throws the error, if there is one, as ServerError.
+QueryResult last_of(QueryResults&& results);
+
+// Extended Query: one statement with text parameters.
+protocol::Requests extended_query(std::string_view sql,
+                                  const std::vector<std::optional<std::string>>& parameters);
 
 }  // namespace pgcourier::replication

@@ -77,8 +77,10 @@ std::string timeout_reason(std::chrono::milliseconds timeout) {
 }
 
 asio::awaitable<bool> shows_on(OpenedSession& session, std::string_view sql) {
-  session.stream->transport().send(simple_query(sql));
-  const QueryResult result = co_await read_result(*session.stream, session.state);
+  protocol::Requests requests;
+  requests.query(sql);
+  QueryResults answer = co_await results_of(*session.stream, session.state, requests);
+  const QueryResult result = last_of(std::move(answer));
   if (result.rows.size() != 1 || result.rows[0].size() != 1) {
     throw protocol::ProtocolError(sql, "expected one row with one column");
   }
@@ -100,6 +102,8 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
   co_await transport->connect(endpoint, request.target,
                               streams ? SocketUse::stream : SocketUse::queries);
   OpenedSession session;
+  session.host = host;
+  session.endpoint = endpoint;
   session.stream = std::make_unique<MessageStream>(
       std::move(transport), streams ? stream_buffer_bytes : query_buffer_bytes,
       protocol::max_startup_message_bytes);

@@ -10,6 +10,7 @@
 
 #include "config/connection_string.hpp"
 #include "replication/connection.hpp"
+#include "replication/endpoint.hpp"
 #include "replication/message_stream.hpp"
 #include "replication/query.hpp"
 
@@ -18,7 +19,8 @@ namespace pgcourier::replication {
 struct OpenedSession {
   std::unique_ptr<MessageStream> stream;
   SessionState state;
-  config::Host host;  // the one that was reached, with its address
+  config::Host host;  // of the target, with the address it led to
+  Endpoint endpoint;
 };
 
 struct OpenRequest {

@@ -13,6 +13,8 @@
 namespace pgcourier::replication {
 namespace {
 
+constexpr std::size_t kept_bytes = 1024 * 1024;  // of the buffer for sending, once it is empty
+
 constexpr std::string_view closed_by_server = "the server closed the connection unexpectedly";
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -32,7 +34,7 @@ class Transport::Registration {
   Transport& transport_;
 };
 
-Transport::Transport(asio::io_context& io) : waiter_(io), deadline_(io) {}
+Transport::Transport(asio::io_context& io) : waiter_(io), deadline_(io), wake_(io) {}
 
 Transport::~Transport() { close("closed"); }
 
@@ -120,8 +122,34 @@ std::size_t Transport::try_read(char* into, std::size_t size) {
 
 asio::awaitable<void> Transport::wait_readable() { co_await wait(read_wait_); }
 
+asio::awaitable<void> Transport::wait_readable_or_sent(std::size_t unsent) {
+  if (closed()) fail(failure_);
+  if (unsent_bytes() <= unsent) co_return;
+  const auto self = shared_from_this();
+  const auto reading = std::make_shared<asio::cancellation_signal>();
+  auto registration = std::make_shared<Registration>(*this);
+  auto wake = [self, reading, registration = std::move(registration)](
+                  const boost::system::error_code& error) mutable {
+    registration.reset();
+    if (error != asio::error::operation_aborted) self->wake_.cancel();
+  };
+  waiter_.async_wait(read_wait_, asio::bind_cancellation_slot(reading->slot(), std::move(wake)));
+  unsent_wanted_ = unsent;
+  wake_.expires_at(asio::steady_timer::time_point::max());
+  boost::system::error_code woken;
+  co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  unsent_wanted_.reset();
+  reading->emit(asio::cancellation_type::total);
+  if (closed()) fail(failure_);
+}
+
 void Transport::send(std::string_view bytes) {
   if (closed() || !write_failure_.empty()) return;  // read_some() tells
+  // What was sent goes when that costs less than it frees: a stream that never rests would grow.
+  if (sent_ > outgoing_.size() / 2) {
+    outgoing_.erase(0, sent_);
+    sent_ = 0;
+  }
   outgoing_ += bytes;
   if (!writing_) write_outgoing();
 }
@@ -154,6 +182,7 @@ void Transport::write_outgoing() {
     write_failure_ = error.what();
   }
   outgoing_.clear();
+  if (outgoing_.capacity() > kept_bytes) outgoing_.shrink_to_fit();
   sent_ = 0;
 }
 
@@ -168,6 +197,8 @@ void Transport::wait_and_write() {
                        if (self->closed()) return;
                        if (error) self->write_failure_ = error.message();
                        if (self->write_failure_.empty()) self->write_outgoing();
+                       const auto wanted = self->unsent_wanted_;
+                       if (wanted && self->unsent_bytes() <= *wanted) self->wake_.cancel();
                      });
 }
 
@@ -193,6 +224,7 @@ void Transport::close(std::string why) {
   if (failure_.empty()) failure_ = std::move(why);
   if (tls_) tls_->shutdown();
   deadline_.cancel();
+  wake_.cancel();
   if (waiter_.is_open()) waiter_.release();  // ends the waits
   ::close(socket_);
   socket_ = -1;

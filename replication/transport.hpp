@@ -40,6 +40,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::size_t try_read(char* into, std::size_t size);
   // Until try_read() may have something. Only one caller at a time.
   asio::awaitable<void> wait_readable();
+  // The same, or until no more than `unsent` bytes wait to be sent.
+  asio::awaitable<void> wait_readable_or_sent(std::size_t unsent);
 
   // Sends after what was sent before; what the socket does not take at once goes out while the io
   // context runs. A failure is thrown by the next try_read() that finds nothing.
@@ -69,6 +71,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   asio::posix::stream_descriptor waiter_;  // holds the socket while somebody waits
   asio::steady_timer deadline_;
+  asio::steady_timer wake_;                   // never expires; ends wait_readable_or_sent() …
+  std::optional<std::size_t> unsent_wanted_;  // … when no more than this is left to be sent
   int deadline_number_ = 0;
   bool timed_out_ = false;
   int socket_ = -1;

@@ -64,7 +64,8 @@ TEST(Connection, IsUsableAfterAnErrorThatIsNotFatal) {
   ScriptedServer server({[](Peer& peer) {
     peer.accept_session();
     answer(peer, test::error_response("ERROR", "42P01") + test::ready_for_query());
-    answer(peer, test::one_row("a", "1") + test::ready_for_query());
+    answer(peer,
+           test::one_row("a", "1") + test::command_complete("SELECT 1") + test::ready_for_query());
   }});
   Client client;
   client.open(server);

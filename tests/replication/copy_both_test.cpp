@@ -137,7 +137,8 @@ TEST(CopyBoth, IsOverAfterTheServersEnd) {
     EXPECT_EQ(peer.read_message(), "c");
     peer.send(test::command_complete("COPY 0") + test::ready_for_query());
     EXPECT_EQ(peer.read_message(), "Qselect\0"s);
-    peer.send(test::one_row("a", "1") + test::ready_for_query());
+    peer.send(test::one_row("a", "1") + test::command_complete("SELECT 1") +
+              test::ready_for_query());
   }});
   Client client(server);
   client.collect_until(2);
@@ -161,7 +162,8 @@ TEST(CopyBoth, ThrowsTheServersErrorAndCanBeQueriedAfterwards) {
     peer.send(test::copy_data("one") + test::error_response("ERROR", "42704") +
               test::ready_for_query());
     EXPECT_EQ(peer.read_message(), "Qselect\0"s);
-    peer.send(test::one_row("a", "1") + test::ready_for_query());
+    peer.send(test::one_row("a", "1") + test::command_complete("SELECT 1") +
+              test::ready_for_query());
   }});
   Client client(server);
   EXPECT_THROW(client.collect_until(2), protocol::ServerError);
@@ -186,7 +188,7 @@ TEST(CopyBoth, IsNotStartedByAServerThatRefuses) {
     peer.read_message();
     peer.send(test::error_response("ERROR", "55006") + test::ready_for_query());
     EXPECT_EQ(peer.read_message(), "Qselect\0"s);
-    peer.send(test::ready_for_query());
+    peer.send(test::message('I', "") + test::ready_for_query());
   }});
   asio::io_context io;
   Connection connection(io, 1024 * 1024);

@@ -229,7 +229,8 @@ TEST(Open, AsksAServerThatReportsNothing) {
     peer.read_untyped();
     peer.send(test::message('R', test::big_endian(0)) + test::ready_for_query());
     EXPECT_EQ(peer.read_message(), "QSHOW transaction_read_only\0"s);
-    peer.send(test::one_row("transaction_read_only", "on") + test::ready_for_query());
+    peer.send(test::one_row("transaction_read_only", "on") + test::command_complete("SHOW") +
+              test::ready_for_query());
   }});
   auto target = server.target();
   target.target_session_attrs = TargetSessionAttrs::read_write;
