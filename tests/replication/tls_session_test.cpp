@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -73,12 +74,13 @@ class TlsPeer {
 std::string handshake(bool direct, const std::string& chosen) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) != 0) return "no sockets";
-  TlsPeer peer(sockets[1], chosen);
+  std::string outcome = "taken";
+  std::optional<TlsPeer> peer;
+  peer.emplace(sockets[1], chosen);
   config::ConnectionTarget target;
   target.ssl_mode = config::SslMode::require;
   target.ssl_direct = direct;
   const TlsContext context(target);
-  std::string outcome = "taken";
   try {
     TlsSession session(context, {}, sockets[0]);
     while (session.handshake() != TlsWants::nothing) {
@@ -86,6 +88,9 @@ std::string handshake(bool direct, const std::string& chosen) {
   } catch (const std::runtime_error& error) {
     outcome = error.what();
   }
+  // Only then closed: OpenSSL's server still writes, and a closed peer would end the process.
+  ::shutdown(sockets[0], SHUT_WR);
+  peer.reset();
   ::close(sockets[0]);
   return outcome;
 }
