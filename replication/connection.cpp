@@ -72,6 +72,10 @@ asio::awaitable<void> Connection::open(
   impl_->peer = impl_->session.stream->transport().peer();
 }
 
+void Connection::limit_answers(std::chrono::milliseconds limit) {
+  impl_->opened().state.answer_limit = limit;
+}
+
 asio::awaitable<QueryResult> Connection::query(std::string_view sql) {
   QueryResults results = co_await query_all(sql);
   co_return last_of(std::move(results));

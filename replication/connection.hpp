@@ -81,6 +81,10 @@ class Connection {
       const config::ConnectionTarget& target, Purpose purpose,
       const std::vector<std::pair<std::string, std::string>>& session_settings);
 
+  // From now on: what is asked must be answered whole within `limit`, else the connection ends with
+  // a ConnectionError, also if the server drips bytes. Not for copy-both. 0, the default: never.
+  void limit_answers(std::chrono::milliseconds limit);
+
   // Simple Query (§55.2.2) of one or more statements; the last one's result. Works on a walsender,
   // for replication commands too. As all queries here: what is left of earlier requests is read
   // and dropped first. COPY is refused: ProtocolError.

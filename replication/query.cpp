@@ -73,6 +73,21 @@ class Collector {
   QueryResults all_;
 };
 
+// After what may have begun or ended a wait for answers.
+void mind_answer_limit(MessageStream& stream, SessionState& state) {
+  const bool waits =
+      state.answer_limit.count() > 0 && !state.dialogue.idle() && !state.dialogue.in_copy_both();
+  if (waits == state.answer_limited) return;
+  state.answer_limited = waits;
+  if (waits) {
+    stream.transport().set_deadline(
+        state.answer_limit,
+        "no whole answer within " + std::to_string(state.answer_limit.count()) + " ms");
+  } else {
+    stream.transport().clear_deadline();
+  }
+}
+
 }  // namespace
 
 bool SessionState::take(const protocol::FramedMessage& message) {
@@ -102,17 +117,20 @@ bool SessionState::take(const protocol::FramedMessage& message) {
 void send_requests(MessageStream& stream, SessionState& state, const protocol::Requests& requests) {
   state.dialogue.asked(requests.asked());
   stream.transport().send(requests.bytes());
+  mind_answer_limit(stream, state);
 }
 
 std::optional<Reply> buffered_reply(MessageStream& stream, SessionState& state) {
   while (const auto message = stream.next_buffered()) {
     if (state.take(*message)) continue;
     Reply reply = state.dialogue.on_message(*message);
+    mind_answer_limit(stream, state);
     if (auto* error = std::get_if<protocol::ErrorResponse>(&reply)) {
       if (protocol::is_fatal(error->fields)) throw protocol::ServerError(std::move(error->fields));
     }
     return reply;
   }
+  mind_answer_limit(stream, state);  // the end of copy-both leaves replies to wait for
   return std::nullopt;
 }
 

@@ -1,6 +1,7 @@
 // Requests and replies on one session: what Connection and start-up make their queries of.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -20,6 +21,9 @@ struct SessionState {
   // What the server tells at any time, §55.2.7.
   std::vector<protocol::ServerFields> notices;
   std::vector<Notification> notifications;
+
+  std::chrono::milliseconds answer_limit{0};  // as Connection::limit_answers()
+  bool answer_limited = false;                // the transport has a deadline
 
   // Whether it was NoticeResponse, ParameterStatus or NotificationResponse, and so is dealt with.
   bool take(const protocol::FramedMessage& message);

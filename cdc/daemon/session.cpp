@@ -89,8 +89,6 @@ asio::awaitable<void> Session::read_loop() {
     reading_ = true;
     co_await stream.read_some();
     reading_ = false;
-    last_heard_ = Clock::now();
-    asked_after_silence_ = false;
     co_await consume_received();
     if (!stream.coalescing()) pipeline_->stop_lingering();
     turn(Clock::now());
@@ -101,8 +99,11 @@ asio::awaitable<void> Session::read_loop() {
 }
 
 asio::awaitable<void> Session::consume_received() {
+  const auto now = Clock::now();
   while (const auto copy_data = started_.stream->next_copy_data()) {
-    context_.status.received(copy_data->size(), last_heard_);
+    last_heard_ = now;  // whole messages count: a server that drips bytes is silent
+    asked_after_silence_ = false;
+    context_.status.received(copy_data->size(), now);
     if (ending_) continue;  // read on to the server's CopyDone
     Consumed consumed = pipeline_->consume(*copy_data);
     while (consumed == Consumed::needs_types) {

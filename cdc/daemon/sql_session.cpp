@@ -7,10 +7,14 @@
 
 namespace pgcourier::cdc::daemon {
 
+using namespace std::chrono_literals;
+
 namespace {
 
 // Answers of the catalog are small; a list of ten thousand tables is not.
 constexpr std::size_t max_answer_bytes = 64 * config::MiB;
+// Locks that others hold included: a look at the catalog that takes longer is tried again.
+constexpr std::chrono::milliseconds answer_limit = 60s;
 
 }  // namespace
 
@@ -46,6 +50,7 @@ asio::awaitable<SqlSession::Lease> SqlSession::lease() {
   if (!connection_) {
     connection_ = std::make_unique<replication::Connection>(io_, max_answer_bytes);
     co_await connection_->open(target_, replication::Purpose::sql, replication::session_settings());
+    connection_->limit_answers(answer_limit);
   }
   co_return lease;
 }

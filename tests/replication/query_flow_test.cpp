@@ -21,8 +21,10 @@ struct Client {
   asio::io_context io;
   Connection connection{io, 1024 * 1024};
 
-  explicit Client(const ScriptedServer& server) {
+  explicit Client(const ScriptedServer& server,
+                  std::uint32_t protocol_version = protocol::protocol_3_0) {
     auto target = server.target();
+    target.max_protocol_version = protocol_version;
     target.connect_timeout = std::chrono::milliseconds(500);
     test::run(io, connection.open(target, Purpose::sql, {}));
   }
@@ -36,9 +38,6 @@ asio::awaitable<void> read_all(Connection& connection) {
 
 std::string copy_in_response() { return test::message('G', "\0\0\0"s); }
 std::string copy_out_response() { return test::message('H', "\0\0\0"s); }
-std::string notification(const std::string& payload) {
-  return test::message('A', test::big_endian(1) + "channel\0"s + payload + '\0');
-}
 
 Requests simple() {
   Requests requests;
@@ -96,8 +95,8 @@ TEST(QueryFlow, EndsWithAnErrorWhenTheServerGoesAwayInACopyIn) {
 }
 
 TEST(QueryFlow, TakesAsynchronousMessagesInTheMiddleOfCopies) {
-  const std::string asynchronous =
-      notification("text") + test::notice("careful") + test::parameter_status("TimeZone", "x");
+  const std::string asynchronous = test::notification("text") + test::notice("careful") +
+                                   test::parameter_status("TimeZone", "x");
   ScriptedServer server({[&](Peer& peer) {
     peer.accept_session();
     peer.read_message();
@@ -130,8 +129,8 @@ TEST(QueryFlow, GivesTheNotificationsOfTheReplicationStream) {
   ScriptedServer server({[](Peer& peer) {
     peer.accept_session();
     peer.read_message();
-    peer.send(notification("one") + test::copy_both_response() + notification("two") +
-              test::copy_data("data") + notification("three") + test::message('c', ""));
+    peer.send(test::notification("one") + test::copy_both_response() + test::notification("two") +
+              test::copy_data("data") + test::notification("three") + test::message('c', ""));
     peer.read(1);
   }});
   Client client(server);
@@ -152,7 +151,7 @@ TEST(QueryFlow, KeepsTheNewestNotificationsOnly) {
   ScriptedServer server({[](Peer& peer) {
     peer.accept_session();
     std::string flood;
-    for (int i = 0; i < 5000; ++i) flood += notification(std::to_string(i));
+    for (int i = 0; i < 5000; ++i) flood += test::notification(std::to_string(i));
     peer.read_message();
     peer.send(flood + test::message('I', "") + test::ready_for_query());
   }});
@@ -214,7 +213,7 @@ TEST(QueryFlow, CancelsWithALongKey) {
                                      test::ready_for_query());
                          },
                          [&](Peer& peer) { request = peer.read_untyped(); }});
-  Client client(server);
+  Client client(server, protocol::protocol_3_2);
   test::run(client.io, client.connection.cancel());
   EXPECT_EQ(request, test::big_endian(1234 << 16 | 5678) + test::big_endian(1) + key);
 }

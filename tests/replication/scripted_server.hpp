@@ -3,9 +3,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/endian/conversion.hpp>
 #include <chrono>
 #include <cstdint>
@@ -43,6 +47,9 @@ inline std::string error_response(const std::string& severity, const std::string
 inline std::string notice(const std::string& text) {
   return message('N', "SNOTICE\0VNOTICE\0C00000\0M"s + text + "\0\0"s);
 }
+inline std::string notification(const std::string& payload) {
+  return message('A', big_endian(1) + "channel\0"s + payload + '\0');
+}
 inline std::string parameter_status(const std::string& name, const std::string& value) {
   return message('S', name + '\0' + value + '\0');
 }
@@ -66,6 +73,8 @@ class Peer {
   explicit Peer(int socket) : socket_(socket) {
     const timeval limit{.tv_sec = 5, .tv_usec = 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    constexpr int on = 1;  // small pieces don't wait for each other
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
   ~Peer() { ::close(socket_); }
   Peer(const Peer&) = delete;
@@ -80,6 +89,23 @@ class Peer {
     const auto count = ::recv(socket_, bytes.data(), size, MSG_WAITALL);
     bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
     return bytes;
+  }
+  // Whether the client ends the connection within `limit`; what it sends till then is dropped.
+  bool wait_end(std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          until - std::chrono::steady_clock::now());
+      pollfd waited{.fd = socket_, .events = POLLIN, .revents = 0};
+      if (::poll(&waited, 1, std::max(0, static_cast<int>(left.count()))) == 0) return false;
+      std::array<char, 4096> dropped;
+      if (::recv(socket_, dropped.data(), dropped.size(), 0) <= 0) return true;
+    }
+  }
+  // The client is told of the end by RST.
+  void reset_at_close() {
+    const linger none{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
   }
   // SSLRequest or StartupMessage, without its length; empty at the end.
   std::string read_untyped() {

@@ -17,6 +17,7 @@
 namespace pgcourier::replication {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 
 struct FreeOpenssl {
@@ -108,7 +109,10 @@ TEST(TlsSession, NeedsAChoiceOnlyWhereTlsIsDirect) {
 TEST(TlsSession, RefusesAServerThatChoosesSomethingElse) {
   for (const bool direct : {false, true}) {
     for (const std::string other : {"http/1.1", "postgresq", "postgresql2"}) {
-      EXPECT_THAT(handshake(direct, other), HasSubstr("another protocol")) << other;
+      // OpenSSL itself refuses what was not offered, if it is new enough (3.0.15).
+      EXPECT_THAT(handshake(direct, other),
+                  AnyOf(HasSubstr("another protocol"), HasSubstr("bad extension")))
+          << other;
     }
   }
 }

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,6 +21,7 @@ from harness import certificates  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
+TIME_LIMIT_S = 500
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 PG_HBA = """
@@ -96,13 +98,19 @@ class Server:
 
 
 def run(program, arguments, environment):
-    done = subprocess.run([program, *arguments], env=dict(os.environ, **environment), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
-    sys.stdout.write(done.stdout)
-    passed = re.search(r"\[  PASSED  \] (\d+) tests?", done.stdout)
-    if done.returncode != 0:
-        return done.returncode
-    if not passed or int(passed.group(1)) == 0 or "[  SKIPPED ]" in done.stdout:
+    process = subprocess.Popen([program, *arguments], env=dict(os.environ, **environment), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    limit = threading.Timer(TIME_LIMIT_S, process.kill)
+    limit.start()
+    output = []
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        output.append(line)
+    limit.cancel()
+    status = process.wait()
+    if status != 0:
+        return 1
+    if not re.search(r"\[  PASSED  \] [1-9]", "".join(output)) or any("[  SKIPPED ]" in line for line in output):
         print("FAILED: tests were skipped, or none ran")
         return 1
     return 0
