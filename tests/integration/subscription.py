@@ -34,7 +34,8 @@ def on(major, scenario):
 def case_every_name_of_the_table_is_a_test():
     """And every test is in the table."""
     table = (Path(__file__).parent / "SUBSCRIPTION.md").read_text()
-    named = set(re.findall(r"`(\d{3}_\w+)`", "".join(row.split("|")[3] for row in table.splitlines() if row[:3] == "| `")))
+    named = set(re.findall(r"`(\d{3}_\w+)`",
+                           "".join(row.split("|")[3] for row in table.splitlines() if row[:3] == "| `")))
     equal(named, {scenario.__name__.removeprefix("scenario_") for scenario in SCENARIOS})
 
 

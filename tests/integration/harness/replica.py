@@ -67,7 +67,8 @@ class Replica:
         for column in event.get("unchanged", ()):
             require(column not in after, lambda: f"{column} is both unchanged and in after: {event}")
             after[column] = old[column]
-        require(table.columns is None or identity(after, table.columns) not in table.rows, lambda: f"there already: {event}")
+        require(table.columns is None or identity(after, table.columns) not in table.rows,
+                lambda: f"there already: {event}")
         if table.columns is not None:
             equal([after[column] for column in table.columns], list(event["key"].values()))
         table.add(after)
@@ -103,8 +104,12 @@ class Replayed(Delivery):
             replica.apply(event)
         for table, query in {**dict.fromkeys(tables), **queries}.items():
             found = sorted(json.dumps(row, sort_keys=True) for row in replica.rows(f"{self.schema}.{table}"))
-            wanted = self.sql(SESSION, f"SELECT row_to_json(a_row)::text FROM ({query or f'SELECT * FROM {table}'}) a_row")
-            equal(found, sorted(json.dumps(parse(row), sort_keys=True) for (row,) in wanted))
+            wanted = self.sql(SESSION,
+                              f"SELECT row_to_json(a_row)::text FROM ({query or f'SELECT * FROM {table}'}) a_row")
+            wanted = sorted(json.dumps(parse(row), sort_keys=True) for (row,) in wanted)
+            require(found == wanted, lambda table=table, found=found, wanted=wanted:
+                    f"{table}: only by events {sorted(set(found) - set(wanted))[:3]}, only on the server "
+                    f"{sorted(set(wanted) - set(found))[:3]}, {len(found)} and {len(wanted)} rows")
         return events
 
     def check_marks(self):

@@ -16,7 +16,8 @@ def ops(events):
 def scenario_001_rep_changes(server):
     """Keys that change, duplicates under FULL, an unchanged TOAST value, a key with INCLUDE, a table without columns; the
     daemon is started anew in between, as the subscription's worker is."""
-    tables = ("tab_full", "tab_full2", "tab_full_pk", "tab_rep", "tab_mixed", "tab_include", "tab_nothing", "tab_no_col")
+    tables = ("tab_full", "tab_full2", "tab_full_pk", "tab_rep", "tab_mixed", "tab_include", "tab_nothing",
+              "tab_no_col")
     with Replayed(
             "CREATE TABLE tab_notrep (a int); CREATE TABLE tab_full (a int); CREATE TABLE tab_full2 (x text); "
             "CREATE TABLE tab_full_pk (a int PRIMARY KEY, b text); CREATE TABLE tab_rep (a int PRIMARY KEY); "
@@ -26,7 +27,8 @@ def scenario_001_rep_changes(server):
             "ALTER TABLE tab_full_pk ALTER b SET STORAGE EXTERNAL",
             "FOR TABLE " + ", ".join(tables), of=server) as case:
         case.sql("INSERT INTO tab_notrep SELECT generate_series(1, 10)",
-                 "INSERT INTO tab_full SELECT generate_series(1, 10)", "INSERT INTO tab_full2 VALUES ('a'), ('b'), ('b')",
+                 "INSERT INTO tab_full SELECT generate_series(1, 10)",
+                 "INSERT INTO tab_full2 VALUES ('a'), ('b'), ('b')",
                  "INSERT INTO tab_rep SELECT generate_series(1, 50)", "DELETE FROM tab_rep WHERE a > 20",
                  "UPDATE tab_rep SET a = -a", "INSERT INTO tab_mixed VALUES (1, 'foo', 1.1), (2, 'bar', 2.20)",
                  "INSERT INTO tab_include SELECT generate_series(1, 50), 'x'", "DELETE FROM tab_include WHERE a > 20",
@@ -63,7 +65,8 @@ def scenario_001_rep_changes_of_publications(server):
         equal([event["after"] for event in events[:50]], [{"a": a} for a in range(1, 51)])
         equal([(event["op"], event.get("before")) for event in events[50:60]],
               [("delete", {"a": -a}) for a in range(1, 11)])
-        equal([(event["op"], event["table"], event["after"]) for event in events[60:]], [("insert", "tab_full", {"a": 0})])
+        equal([(event["op"], event["table"], event["after"]) for event in events[60:]],
+              [("insert", "tab_full", {"a": 0})])
 
 
 # -- 002 -------------------------------------------------------------------------------------------------------------
@@ -102,8 +105,10 @@ def scenario_002_types(server):
                  "(2, NULL, NULL, 'null', 'NaN', '', 'infinity', 'infinity', NULL, false, '', '::1', 'NaN', NULL, NULL, NULL)",
                  "UPDATE one_array SET b = '{4, 5}' WHERE a > 2", "UPDATE arrays SET a = a || 9, b = '{z}'",
                  "UPDATE enums SET a = 'c' WHERE a = 'b'", "UPDATE comps SET b = ROW(2, '', 2)",
-                 "UPDATE ranges SET a = '[20,30)' WHERE isempty(a)", "UPDATE others SET a = a + 5, e = e * 2, c = NULL",
-                 "DELETE FROM one_array WHERE a = 1", "DELETE FROM arrays WHERE 1 = ANY (a)", "DELETE FROM enums WHERE a = 'a'",
+                 "UPDATE ranges SET a = '[20,30)' WHERE isempty(a)",
+                 "UPDATE others SET a = a + 5, e = e * 2, c = NULL",
+                 "DELETE FROM one_array WHERE a = 1", "DELETE FROM arrays WHERE 1 = ANY (a)",
+                 "DELETE FROM enums WHERE a = 'a'",
                  "DELETE FROM comps WHERE cardinality(a) = 0", "DELETE FROM ranges WHERE a = '[20,30)'")
         events = case.replayed("one_array", "arrays", "enums", "comps", "ranges", others=OTHERS)
         rows = {table: [event["after"] for event in events if event["op"] == "insert" and event["table"] == table]
@@ -130,11 +135,14 @@ def scenario_003_constraints(server):
                  "UPDATE pk SET bid = 20 WHERE bid = 2", "DELETE FROM pk WHERE bid = 1",
                  "BEGIN; SET CONSTRAINTS ALL DEFERRED; DELETE FROM fk; INSERT INTO pk VALUES (5); COMMIT")
         events = case.replayed("pk", "fk", "log")
-        equal([(event["op"], event["table"], event["key"] if "key" in event else event["after"]) for event in events[2:8]],
-              [("insert", "log", {"what": "row 101"}), ("insert", "fk", {"id": 101}), ("insert", "log", {"what": "row 102"}),
+        equal([(event["op"], event["table"],
+                event["key"] if "key" in event else event["after"]) for event in events[2:8]],
+              [("insert", "log", {"what": "row 101"}), ("insert", "fk", {"id": 101}),
+               ("insert", "log", {"what": "row 102"}),
                ("insert", "fk", {"id": 102}), ("insert", "log", {"what": "row 103"}), ("insert", "fk", {"id": 103})])
         equal([(event["op"], event["table"], event["seq"]) for event in events[8:13]],
-              [("update", "pk", 0), ("update", "fk", 1), ("delete", "pk", 0), ("delete", "fk", 1), ("delete", "fk", 2)])
+              [("update", "pk", 0), ("update", "fk", 1), ("delete", "pk", 0), ("delete", "fk", 1),
+               ("delete", "fk", 2)])
 
 
 # -- 004 -------------------------------------------------------------------------------------------------------------
@@ -144,10 +152,12 @@ def scenario_004_sync(server):
                   "CREATE TABLE tab_late (a int PRIMARY KEY)", "FOR TABLE tab_rep", of=server) as case:
         case.sql("INSERT INTO tab_rep SELECT generate_series(11, 20)", "INSERT INTO tab_late VALUES (1)",
                  f"ALTER PUBLICATION {case.schema} ADD TABLE tab_late", "INSERT INTO tab_late VALUES (2)",
-                 "DROP TABLE tab_rep", "CREATE TABLE tab_rep (b text PRIMARY KEY, a int)", "INSERT INTO tab_rep VALUES ('no')",
+                 "DROP TABLE tab_rep", "CREATE TABLE tab_rep (b text PRIMARY KEY, a int)",
+                 "INSERT INTO tab_rep VALUES ('no')",
                  f"ALTER PUBLICATION {case.schema} ADD TABLE tab_rep", "INSERT INTO tab_rep VALUES ('yes', 1)")
         equal([(event["table"], event["after"]) for event in case.events()],
-              [("tab_rep", {"a": a}) for a in range(11, 21)] + [("tab_late", {"a": 2}), ("tab_rep", {"b": "yes", "a": 1})])
+              [("tab_rep", {"a": a}) for a in range(11, 21)] + [("tab_late", {"a": 2}),
+                                                                ("tab_rep", {"b": "yes", "a": 1})])
 
 
 # -- 005 -------------------------------------------------------------------------------------------------------------
@@ -169,7 +179,8 @@ def scenario_006_rewrite(server):
                  "ALTER TABLE test1 ADD c timestamp NOT NULL DEFAULT now(), ADD d float DEFAULT random()",
                  "INSERT INTO test1 (a, b) VALUES (3, '3')", "DELETE FROM test1 WHERE a = 1",
                  "BEGIN; UPDATE test1 SET b = '22' WHERE a = 2; ALTER TABLE test1 ALTER b TYPE int USING b::int; "
-                 "INSERT INTO test1 (a, b) VALUES (4, 4); COMMIT", "VACUUM FULL test1", "CLUSTER test1 USING test1_pkey",
+                 "INSERT INTO test1 (a, b) VALUES (4, 4); COMMIT", "VACUUM FULL test1",
+                 "CLUSTER test1 USING test1_pkey",
                  "UPDATE test1 SET b = b + 1")
         events = case.replayed("test1")
         equal([(event["op"], event["key"]["a"]) for event in events],
@@ -196,7 +207,8 @@ def scenario_008_diff_schema(server):
     """Rows from before a column was added, with its default as it was then; columns that go and come again."""
     with Replayed("CREATE TABLE test_tab (a int PRIMARY KEY, b varchar)", "FOR TABLE test_tab", of=server) as case:
         case.sql("INSERT INTO test_tab VALUES (1, 'foo'), (2, 'bar'), (3, 'baz')",
-                 "ALTER TABLE test_tab ADD c int DEFAULT 999, ADD d text DEFAULT 'd'", "ALTER TABLE test_tab ALTER c SET DEFAULT 1",
+                 "ALTER TABLE test_tab ADD c int DEFAULT 999, ADD d text DEFAULT 'd'",
+                 "ALTER TABLE test_tab ALTER c SET DEFAULT 1",
                  "UPDATE test_tab SET b = md5(b) WHERE a < 3", "INSERT INTO test_tab VALUES (4, 'x')",
                  "ALTER TABLE test_tab DROP b", "ALTER TABLE test_tab ADD b bigint GENERATED ALWAYS AS IDENTITY",
                  "INSERT INTO test_tab (a) VALUES (5)", "UPDATE test_tab SET d = NULL")
@@ -225,12 +237,14 @@ def scenario_010_truncate(server):
                  "INSERT INTO tab4 VALUES (1)", "TRUNCATE tab3", "INSERT INTO tab3 VALUES (2)",
                  "TRUNCATE tab1 RESTART IDENTITY CASCADE", "TRUNCATE tab4", "INSERT INTO tab1 DEFAULT VALUES",
                  "BEGIN; TRUNCATE tab2, tab3, tab4; INSERT INTO tab2 VALUES (1); SAVEPOINT s; TRUNCATE tab2; ROLLBACK TO s; "
-                 "COMMIT", f"ALTER PUBLICATION {case.schema} SET (publish = 'insert')", "TRUNCATE tab2", "INSERT INTO tab3 VALUES (9)",
+                 "COMMIT", f"ALTER PUBLICATION {case.schema} SET (publish = 'insert')", "TRUNCATE tab2",
+                 "INSERT INTO tab3 VALUES (9)",
                  f"ALTER PUBLICATION {case.schema} SET (publish = 'truncate')", "TRUNCATE tab3, tab2")
         truncates = [event for event in case.replayed("tab1", "tab2", "tab3") if event["op"] == "truncate"]
         by_transaction = {}
         for event in truncates:
-            by_transaction.setdefault(event["commit_lsn"], []).append((event["table"], event["cascade"], event["restart_identity"]))
+            by_transaction.setdefault(event["commit_lsn"],
+                                      []).append((event["table"], event["cascade"], event["restart_identity"]))
             require(not {"key", "before", "after"} & set(event), lambda event=event: f"a truncate with a row: {event}")
         equal([sorted(tables) for tables in by_transaction.values()],
               [[("tab3", False, False)], [("tab1", True, True), ("tab2", True, True)],
@@ -246,7 +260,8 @@ def scenario_011_generated(server):
                   "FOR TABLE tab1, tab2", of=server) as case:
         case.sql("INSERT INTO tab1 (a, c) VALUES (4, 1), (5, 2)", "UPDATE tab1 SET a = 6 WHERE a = 5",
                  "INSERT INTO tab2 (a, c) VALUES (1, 'x')", "UPDATE tab2 SET c = 'y'", "DELETE FROM tab1 WHERE a = 4",
-                 "ALTER TABLE tab2 ALTER g DROP EXPRESSION", "ALTER TABLE tab2 REPLICA IDENTITY FULL", "UPDATE tab2 SET c = 'z'")
+                 "ALTER TABLE tab2 ALTER g DROP EXPRESSION", "ALTER TABLE tab2 REPLICA IDENTITY FULL",
+                 "UPDATE tab2 SET c = 'z'")
         events = case.replayed(tab1="SELECT a, c FROM tab1", tab2="SELECT * FROM tab2")
         equal([(event.get("before"), event["after"]) for event in events if event["table"] == "tab2"],
               [(None, {"a": 1, "c": "x"}), (None, {"a": 1, "c": "y"}),
@@ -260,13 +275,16 @@ def scenario_011_generated_published(server):
                   "CREATE TABLE virt (a int PRIMARY KEY, v int GENERATED ALWAYS AS (a * 3) VIRTUAL); "
                   "CREATE TABLE id (a int, k int GENERATED ALWAYS AS (a + 1) STORED NOT NULL UNIQUE); "
                   "ALTER TABLE id REPLICA IDENTITY USING INDEX id_k_key",
-                  "FOR TABLE tab1, tab2 (a, b), virt, id WITH (publish_generated_columns = stored)", of=server) as case:
-        case.sql("INSERT INTO tab1 (a, c) VALUES (1, 1)", "UPDATE tab1 SET a = 2", "INSERT INTO tab2 (a, c) VALUES (1, 1)",
+                  "FOR TABLE tab1, tab2 (a, b), virt, id WITH (publish_generated_columns = stored)",
+                  of=server) as case:
+        case.sql("INSERT INTO tab1 (a, c) VALUES (1, 1)", "UPDATE tab1 SET a = 2",
+                 "INSERT INTO tab2 (a, c) VALUES (1, 1)",
                  "INSERT INTO virt (a) VALUES (1)", "INSERT INTO id VALUES (1)", "UPDATE id SET a = 2",
                  f"ALTER PUBLICATION {case.schema} SET (publish_generated_columns = none)",
                  "UPDATE tab1 SET c = 3", "UPDATE tab2 SET a = 5")
         equal([(event["table"], event["key"], event.get("before"), event["after"]) for event in case.events()],
-              [("tab1", {"a": 1}, None, {"a": 1, "b": 2, "c": 1}), ("tab1", {"a": 2}, {"a": 1}, {"a": 2, "b": 4, "c": 1}),
+              [("tab1", {"a": 1}, None, {"a": 1, "b": 2, "c": 1}),
+               ("tab1", {"a": 2}, {"a": 1}, {"a": 2, "b": 4, "c": 1}),
                ("tab2", {"a": 1}, None, {"a": 1, "b": 2}), ("virt", {"a": 1}, None, {"a": 1}),
                ("id", {"k": 2}, None, {"a": 1, "k": 2}), ("id", {"k": 3}, {"k": 2}, {"a": 2, "k": 3}),
                ("tab1", {"a": 2}, None, {"a": 2, "c": 3}), ("tab2", {"a": 5}, {"a": 1}, {"a": 5, "b": 10})])
@@ -296,7 +314,8 @@ def scenario_014_binary(server):
         case.courier.set("source.binary", False)
         case.sql("INSERT INTO test_numerical VALUES (1, 1.2, 1.3, 10), (2, 'NaN', '-Infinity', -9223372036854775808)",
                  "INSERT INTO test_arrays VALUES ('{1, 2}', '{1.10, 1.2}', '{one, two}', ARRAY[ROW(1, 2, 3)::rgb])",
-                 "UPDATE test_arrays SET b = '{42, 1.3, NULL}'", "UPDATE test_numerical SET b = 42, c = NULL WHERE a = 2")
+                 "UPDATE test_arrays SET b = '{42, 1.3, NULL}'",
+                 "UPDATE test_numerical SET b = 42, c = NULL WHERE a = 2")
         events = case.replayed(test_numerical="SELECT a, b::text, c, d FROM test_numerical",
                                test_arrays="SELECT a, b::text[], c, d FROM test_arrays")
         equal(events[1]["after"], {"a": 2, "b": "NaN", "c": "-Infinity", "d": -2**63})

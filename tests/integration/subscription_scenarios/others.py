@@ -11,7 +11,8 @@ TABLE = "CREATE TABLE tab (a int PRIMARY KEY, b text)"
 
 
 class Downstream(Replayed):
-    """The database that is read subscribes to one beside it, `up`, which has the same schema and the table `tab`."""
+    """The database that is read subscribes to one beside it, `up`, which has the same schema and the table `tab`.
+    What is seen there is flushed (synchronous_commit), so that a run until `now` delivers it."""
 
     def __init__(self, server, name, options, **settings):
         self.up = server.other_database(f"up_{name}")
@@ -20,7 +21,8 @@ class Downstream(Replayed):
                     f"CREATE PUBLICATION {self.schema} FOR TABLE tab")
         self.up.sql(f"SELECT pg_create_logical_replication_slot('{self.schema}_up', 'pgoutput')")
         self.sql(f"CREATE SUBSCRIPTION {self.schema} CONNECTION '{self.up.url('postgres')}' PUBLICATION {self.schema} "
-                 f"WITH (create_slot = false, slot_name = {self.schema}_up, copy_data = false {options})")
+                 f"WITH (create_slot = false, slot_name = {self.schema}_up, copy_data = false, "
+                 f"synchronous_commit = on {options})")
 
     def above(self, statement):
         with contextlib.closing(self.up.connect(options=f"-c search_path={self.schema}")) as connection:
@@ -84,7 +86,8 @@ def scenario_027_nosuperuser(server):
     with Replayed(TABLE, "FOR TABLE tab", of=server) as case:
         try:
             case.sql("CREATE ROLE plain LOGIN", "ALTER TABLE tab ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
-                     "CREATE POLICY none ON tab USING (false)", f"GRANT USAGE, CREATE ON SCHEMA {case.schema} TO plain",
+                     "CREATE POLICY none ON tab USING (false)",
+                     f"GRANT USAGE, CREATE ON SCHEMA {case.schema} TO plain",
                      "ALTER TABLE tab OWNER TO plain", "INSERT INTO tab VALUES (1, 'unseen')")
             case.courier.set("source.url", server.url("plain"))
             refused(case.courier, 77, "REPLICATION")
@@ -109,7 +112,8 @@ def scenario_100_bugs(server):
         case.sql("INSERT INTO tab1 VALUES (1, 2)", "INSERT INTO idx VALUES (1, 1), (2, 2)",
                  "BEGIN; ALTER TABLE idx REPLICA IDENTITY USING INDEX idx_b; UPDATE idx SET a = -a WHERE a = 1; "
                  "DELETE FROM idx WHERE a = 2; COMMIT", "UPDATE idx SET b = 10",
-                 "INSERT INTO dropped_cols VALUES (1, 1, 1)", "ALTER TABLE dropped_cols DROP b_drop", "UPDATE dropped_cols SET a = 100",
+                 "INSERT INTO dropped_cols VALUES (1, 1, 1)", "ALTER TABLE dropped_cols DROP b_drop",
+                 "UPDATE dropped_cols SET a = 100",
                  "INSERT INTO tab_default VALUES (1)", "ALTER TABLE tab_default ADD b bool DEFAULT false NOT NULL",
                  "INSERT INTO tab_default VALUES (2, true)", "UPDATE tab_default SET a = a + 1")
         events = case.events()
@@ -143,7 +147,8 @@ def scenario_100_bugs_for_all_tables(server):
 def scenario_100_bugs_table_locked(server):
     """Ours: whatever holds a lock on a published table, such as an ALTER TABLE that is not done, keeps nobody from starting
     to read the stream: what is asked of the catalog before that takes no lock."""
-    with Replayed(TABLE, "FOR TABLE tab", of=server) as case, contextlib.closing(server.connect(autocommit=False)) as holder:
+    with Replayed(TABLE, "FOR TABLE tab",
+                  of=server) as case, contextlib.closing(server.connect(autocommit=False)) as holder:
         case.sql("INSERT INTO tab VALUES (1)")
         holder.cursor().execute(f"LOCK TABLE {case.schema}.tab")
         process = case.courier.run_streaming()

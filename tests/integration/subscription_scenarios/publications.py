@@ -48,14 +48,18 @@ def scenario_013_partition_via_root(server):
                   "CREATE TABLE tab4 (a int PRIMARY KEY) PARTITION BY LIST (a); "
                   "CREATE TABLE tab4_1 PARTITION OF tab4 FOR VALUES IN (0, 1) PARTITION BY LIST (a); "
                   "CREATE TABLE tab4_1_1 PARTITION OF tab4_1 FOR VALUES IN (0, 1)",
-                  "FOR TABLE tab1, tab1_1, tab3_1, tab4_1 WITH (publish_via_partition_root = true)", of=server) as case:
+                  "FOR TABLE tab1, tab1_1, tab3_1, tab4_1 WITH (publish_via_partition_root = true)",
+                  of=server) as case:
         case.sql("INSERT INTO tab1 VALUES (1, 'x'), (4, 'y')", "INSERT INTO tab1_1 (a) VALUES (3)",
-                 "INSERT INTO tab3 VALUES (1, 'z')", "INSERT INTO tab4 VALUES (0)", "UPDATE tab1 SET a = 2 WHERE a = 1",
-                 "UPDATE tab1 SET a = 5, b = 'v' WHERE a = 2", "TRUNCATE tab1_2", "TRUNCATE tab4", "TRUNCATE tab1, tab3_1",
+                 "INSERT INTO tab3 VALUES (1, 'z')", "INSERT INTO tab4 VALUES (0)",
+                 "UPDATE tab1 SET a = 2 WHERE a = 1",
+                 "UPDATE tab1 SET a = 5, b = 'v' WHERE a = 2", "TRUNCATE tab1_2", "TRUNCATE tab4",
+                 "TRUNCATE tab1, tab3_1",
                  "CREATE TABLE loose (gone int, b text, a int NOT NULL)", "ALTER TABLE loose DROP gone",
                  # 14 remembers that a table is not published, in spite of ATTACH, if it was written to before.
                  *(["INSERT INTO loose VALUES ('silent', 11)", "DELETE FROM loose"] if server.major > 14 else []),
-                 "ALTER TABLE tab1_def RENAME TO tab1_rest", "ALTER TABLE tab1 ATTACH PARTITION loose FOR VALUES IN (11, 12)",
+                 "ALTER TABLE tab1_def RENAME TO tab1_rest",
+                 "ALTER TABLE tab1 ATTACH PARTITION loose FOR VALUES IN (11, 12)",
                  "INSERT INTO tab1 VALUES (11, 'loose')", "UPDATE tab1 SET a = 12 WHERE a = 11",
                  "ALTER TABLE tab1 DETACH PARTITION loose", "DELETE FROM tab1", "INSERT INTO tab1 VALUES (9, 'rest')")
         events = case.events()
@@ -67,7 +71,8 @@ def scenario_013_partition_via_root(server):
             ("truncate", "tab4_1", None, None), *sorted(changes(events[9:11])),
             ("insert", "tab1", None, {"a": 11, "b": "loose"}), ("update", "tab1", {"a": 11}, {"a": 12, "b": "loose"}),
             ("insert", "tab1", None, {"a": 9, "b": "rest"})])
-        equal({(event["op"], event["table"]) for event in events[9:11]}, {("truncate", "tab1"), ("truncate", "tab3_1")})
+        equal({(event["op"], event["table"]) for event in events[9:11]},
+              {("truncate", "tab1"), ("truncate", "tab3_1")})
         equal([list(event["after"]) for event in events[:3]], [["a", "b"]] * 3)
 
 
@@ -86,7 +91,8 @@ def scenario_024_add_drop_pub(server):
                  "INSERT INTO tab_1 VALUES (4)", f"ALTER PUBLICATION {case.schema}_2 ADD TABLE tab_2",
                  "BEGIN; INSERT INTO tab_2 VALUES (4); DELETE FROM tab_2 WHERE a < 4; COMMIT")
         equal(changes(case.events())[1:],
-              [("insert", "tab_2", None, {"a": 2}), ("insert", "tab_1", None, {"a": 3}), ("insert", "tab_2", None, {"a": 4}),
+              [("insert", "tab_2", None, {"a": 2}), ("insert", "tab_1", None, {"a": 3}),
+               ("insert", "tab_2", None, {"a": 4}),
                *[("delete", "tab_2", {"a": a}, None) for a in (1, 2, 3)]])
         case.server.sql(f"DROP PUBLICATION {case.schema}_2")
 
@@ -98,18 +104,24 @@ def scenario_025_rep_changes_for_schema(server):
                   "FOR TABLES IN SCHEMA CURRENT_SCHEMA", of=server) as case:
         other = f"{case.schema}_other"
         case.sql(f"CREATE SCHEMA {other}", f"CREATE TABLE {other}.part_1 PARTITION OF part FOR VALUES IN (1)",
-                 f"CREATE TABLE {other}.alone (a int PRIMARY KEY)", "INSERT INTO tab1 VALUES (1)", "INSERT INTO part VALUES (1)",
-                 f"INSERT INTO {other}.alone VALUES (1)", "CREATE TABLE tab2 (a int PRIMARY KEY)", "INSERT INTO tab2 VALUES (1)",
+                 f"CREATE TABLE {other}.alone (a int PRIMARY KEY)", "INSERT INTO tab1 VALUES (1)",
+                 "INSERT INTO part VALUES (1)",
+                 f"INSERT INTO {other}.alone VALUES (1)", "CREATE TABLE tab2 (a int PRIMARY KEY)",
+                 "INSERT INTO tab2 VALUES (1)",
                  f"ALTER TABLE tab1 SET SCHEMA {other}", f"INSERT INTO {other}.tab1 VALUES (2)",
                  f"ALTER TABLE {other}.alone SET SCHEMA {case.schema}", "INSERT INTO alone VALUES (2)",
-                 f"ALTER PUBLICATION {case.schema} ADD TABLES IN SCHEMA {other}", f"UPDATE {other}.tab1 SET a = a + 10",
+                 f"ALTER PUBLICATION {case.schema} ADD TABLES IN SCHEMA {other}",
+                 f"UPDATE {other}.tab1 SET a = a + 10",
                  f"ALTER PUBLICATION {case.schema} DROP TABLES IN SCHEMA {case.schema}", "DELETE FROM alone",
                  f"DELETE FROM {other}.tab1 WHERE a = 11")
         events = case.events()
         here, there = case.schema, other
-        equal([(event["schema"], *change[:2], change[2] or change[3]) for event, change in zip(events, changes(events))],
-              [(here, "insert", "tab1", {"a": 1}), (there, "insert", "part_1", {"a": 1}), (here, "insert", "tab2", {"a": 1}),
-               (here, "insert", "alone", {"a": 2}), (there, "update", "tab1", {"a": 1}), (there, "update", "tab1", {"a": 2}),
+        equal([(event["schema"], *change[:2], change[2] or change[3]) for event,
+               change in zip(events, changes(events))],
+              [(here, "insert", "tab1", {"a": 1}), (there, "insert", "part_1", {"a": 1}),
+               (here, "insert", "tab2", {"a": 1}),
+               (here, "insert", "alone", {"a": 2}), (there, "update", "tab1", {"a": 1}),
+               (there, "update", "tab1", {"a": 2}),
                (there, "delete", "tab1", {"a": 11})])
         case.server.sql(f"DROP SCHEMA {other} CASCADE")
 
@@ -129,22 +141,27 @@ def scenario_028_row_filter(server):
         case.sql("INSERT INTO tab1 VALUES (1, 'no'), (1500, 'filtered'), (1980, 'yes'), (1600, NULL), (1601, 'is')",
                  "INSERT INTO tab2 SELECT generate_series(1, 20)", "UPDATE tab1 SET b = 'now' WHERE a = 1600",
                  "UPDATE tab1 SET b = 'still' WHERE a = 1601", "UPDATE tab1 SET b = 'filtered' WHERE a = 1980",
-                 "UPDATE tab1 SET a = 2 WHERE a = 1601", "UPDATE tab1 SET b = NULL WHERE a = 1500", "DELETE FROM tab1 WHERE a < 1600",
-                 "UPDATE tab2 SET c = c + 100 WHERE c > 18", "UPDATE tab2 SET c = 201 WHERE c = 2", "DELETE FROM tab2 WHERE c < 9")
+                 "UPDATE tab1 SET a = 2 WHERE a = 1601", "UPDATE tab1 SET b = NULL WHERE a = 1500",
+                 "DELETE FROM tab1 WHERE a < 1600",
+                 "UPDATE tab2 SET c = c + 100 WHERE c > 18", "UPDATE tab2 SET c = 201 WHERE c = 2",
+                 "DELETE FROM tab2 WHERE c < 9")
         events = case.replayed(tab1="SELECT * FROM tab1 WHERE a > 1000 AND b <> 'filtered'")
         equal(changes(events, "tab1"), [
             ("insert", "tab1", None, {"a": 1980, "b": "yes"}), ("insert", "tab1", None, {"a": 1601, "b": "is"}),
             ("insert", "tab1", None, {"a": 1600, "b": "now"}),
             ("update", "tab1", {"a": 1601, "b": "is"}, {"a": 1601, "b": "still"}),
             ("delete", "tab1", {"a": 1980, "b": "yes"}, None), ("delete", "tab1", {"a": 1601, "b": "still"}, None)])
-        equal(changes(events, "tab2")[10:], [("update", "tab2", {"c": 20}, {"c": 120}), ("delete", "tab2", {"c": 2}, None),
+        equal(changes(events, "tab2")[10:],
+              [("update", "tab2", {"c": 20}, {"c": 120}), ("delete", "tab2", {"c": 2}, None),
                                              *[("delete", "tab2", {"c": c}, None) for c in (4, 6, 8)]])
         long = "1234567890" * 200
-        case.sql(f"INSERT INTO toast VALUES ('{long}', '1234567890', 1)", "UPDATE toast SET b = '1'", "UPDATE toast SET n = 2",
+        case.sql(f"INSERT INTO toast VALUES ('{long}', '1234567890', 1)", "UPDATE toast SET b = '1'",
+                 "UPDATE toast SET n = 2",
                  "UPDATE toast SET b = '9'", "TRUNCATE tab1, tab2")
         more = case.events()[len(events):]
         equal(changes(more[:1]), [("insert", "toast", None, {"a": long, "b": "1", "n": 1})])
-        equal(sorted(change[:2] for change in changes(more[2:])), [("delete", "toast"), ("truncate", "tab1"), ("truncate", "tab2")])
+        equal(sorted(change[:2] for change in changes(more[2:])),
+              [("delete", "toast"), ("truncate", "tab1"), ("truncate", "tab2")])
         equal((more[1]["op"], more[1]["key"], more[1]["after"]["n"], more[2]["key"]),
               ("update", {"a": long, "b": "1"}, 2, {"a": long, "b": "1"}))
 
@@ -157,7 +174,8 @@ def scenario_028_row_filter_of_partitions(server):
             "CREATE TABLE more_10k PARTITION OF part FOR VALUES FROM (10000) TO (MAXVALUE); "
             "CREATE TABLE parent (a int); CREATE TABLE child (b text) INHERITS (parent)")
     with Replayed(part, "FOR TABLE part, less_10k WHERE (a < 6000), parent WHERE (a > 15)", of=server) as case:
-        case.sql("INSERT INTO part VALUES (1, 100), (7000, 101), (15000, 102), (5500, 300)", "INSERT INTO less_10k VALUES (6005, 1)",
+        case.sql("INSERT INTO part VALUES (1, 100), (7000, 101), (15000, 102), (5500, 300)",
+                 "INSERT INTO less_10k VALUES (6005, 1)",
                  "INSERT INTO parent VALUES (10), (20)", "INSERT INTO child VALUES (0, '0'), (30, '30')",
                  f"ALTER PUBLICATION {case.schema} SET (publish_via_partition_root)",
                  f"ALTER PUBLICATION {case.schema} SET TABLE part WHERE (a < 5000), less_10k WHERE (a > 1)",
@@ -187,14 +205,19 @@ def scenario_031_column_list(server):
             "FOR TABLE tab1 (a, \"B\"), tab3 (\"c'\", \"a'\", b), tab6 (a, b), part (b, a), tab5 "
             "WITH (publish_via_partition_root)", of=server) as case:
         case.sql("INSERT INTO tab1 VALUES (1, 2, 3), (4, 5, 6)", "UPDATE tab1 SET \"B\" = 4 WHERE a = 1",
-                 "UPDATE tab1 SET c = 2 * c WHERE a = 4", "UPDATE tab1 SET a = 5 WHERE a = 4", "INSERT INTO tab3 VALUES (1, 'red', 3)",
+                 "UPDATE tab1 SET c = 2 * c WHERE a = 4", "UPDATE tab1 SET a = 5 WHERE a = 4",
+                 "INSERT INTO tab3 VALUES (1, 'red', 3)",
                  "INSERT INTO tab6 VALUES (1, 22, 333, 4444)", "UPDATE tab6 SET b = b * 2, c = c * 3",
                  "BEGIN; ALTER TABLE tab6 DROP CONSTRAINT tab6_pkey; INSERT INTO tab6 VALUES (2, 33, 444, 5555); "
-                 "ALTER TABLE tab6 ADD PRIMARY KEY (b); COMMIT", "UPDATE tab6 SET b = b + 1, d = 0", "DELETE FROM tab6 WHERE a = 1",
-                 "INSERT INTO part VALUES (1, 'abc', now())", "UPDATE part SET c = NULL", "ALTER TABLE tab1 ADD d int DEFAULT 1, DROP c",
-                 "UPDATE tab1 SET d = 2 WHERE a = 1", "INSERT INTO tab5 VALUES (1, 2)", "ALTER TABLE tab5 ADD y int DEFAULT 9",
+                 "ALTER TABLE tab6 ADD PRIMARY KEY (b); COMMIT", "UPDATE tab6 SET b = b + 1, d = 0",
+                 "DELETE FROM tab6 WHERE a = 1",
+                 "INSERT INTO part VALUES (1, 'abc', now())", "UPDATE part SET c = NULL",
+                 "ALTER TABLE tab1 ADD d int DEFAULT 1, DROP c",
+                 "UPDATE tab1 SET d = 2 WHERE a = 1", "INSERT INTO tab5 VALUES (1, 2)",
+                 "ALTER TABLE tab5 ADD y int DEFAULT 9",
                  "UPDATE tab5 SET x = 3")
-        events = case.replayed("tab5", tab1='SELECT a, "B" FROM tab1', tab3="SELECT * FROM tab3", tab6="SELECT a, b FROM tab6",
+        events = case.replayed("tab5", tab1='SELECT a, "B" FROM tab1', tab3="SELECT * FROM tab3",
+                               tab6="SELECT a, b FROM tab6",
                                part="SELECT a, b FROM part")
         equal(changes(events, "tab1", "tab6", "part"), [
             ("insert", "tab1", None, {"a": 1, "B": 2}), ("insert", "tab1", None, {"a": 4, "B": 5}),
