@@ -47,6 +47,41 @@ SlotInfo slot_from(const ResultRow& row) {
   return slot;
 }
 
+// pg_publication_tables opens each table from 16 on, and so waits for whoever holds one
+// exclusively: an ALTER TABLE, a prepared transaction. This reads the catalog alone: what the
+// publication names, and by pubviaroot what of it is not below another, or the leaves.
+std::string published_tables_query(int server_version) {
+  const bool has_schemas = server_version >= 150000;
+  return std::string(
+             "WITH RECURSIVE p AS "
+             "(SELECT oid, puballtables, pubviaroot FROM pg_catalog.pg_publication WHERE pubname = "
+             "$1), "
+             "named AS (SELECT r.prrelid AS oid FROM pg_catalog.pg_publication_rel r "
+             "JOIN p ON r.prpubid = p.oid "
+             "UNION SELECT c.oid FROM pg_catalog.pg_class c, p "
+             "WHERE p.puballtables AND c.relkind IN ('r', 'p') ") +
+         (has_schemas ? "UNION SELECT c.oid FROM pg_catalog.pg_publication_namespace s "
+                        "JOIN p ON s.pnpubid = p.oid "
+                        "JOIN pg_catalog.pg_class c ON c.relnamespace = s.pnnspid "
+                        "WHERE c.relkind IN ('r', 'p') "
+                      : "") +
+         "), below AS (SELECT i.inhrelid AS oid FROM named JOIN pg_catalog.pg_inherits i "
+         "ON i.inhparent = named.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid "
+         "WHERE c.relispartition "
+         "UNION SELECT i.inhrelid FROM below JOIN pg_catalog.pg_inherits i "
+         "ON i.inhparent = below.oid), "
+         "published AS (SELECT oid FROM named UNION SELECT oid FROM below) "
+         "SELECT c.oid, n.nspname, c.relname, c.relreplident, "
+         "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), "
+         "c.relreplident = 'i' AND NOT EXISTS "
+         "(SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) "
+         "FROM p, published JOIN pg_catalog.pg_class c USING (oid) "
+         "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+         "WHERE pg_catalog.pg_relation_is_publishable(c.oid) AND CASE WHEN p.pubviaroot "
+         "THEN NOT EXISTS (SELECT FROM below WHERE below.oid = c.oid) "
+         "ELSE c.relkind = 'r' END ORDER BY 2, 3";
+}
+
 }  // namespace
 
 asio::awaitable<std::vector<SlotInfo>> list_slots(Connection& connection) {
@@ -122,16 +157,8 @@ asio::awaitable<std::optional<PublicationInfo>> find_publication(Connection& con
 asio::awaitable<std::vector<PublishedTable>> published_tables(Connection& connection,
                                                               std::string_view publication) {
   const QueryParameters parameters{std::string(publication)};
-  const QueryResult result = co_await connection.query(
-      "SELECT c.oid, n.nspname, c.relname, c.relreplident, "
-      "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), "
-      "c.relreplident = 'i' AND NOT EXISTS "
-      "(SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) "
-      "FROM pg_catalog.pg_publication_tables p "
-      "JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname "
-      "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
-      "WHERE p.pubname = $1 ORDER BY 2, 3",
-      parameters);
+  const QueryResult result =
+      co_await connection.query(published_tables_query(connection.server_version()), parameters);
   std::vector<PublishedTable> tables;
   for (const auto& row : result.rows) {
     PublishedTable& table = tables.emplace_back();

@@ -1,4 +1,5 @@
 """A private PostgreSQL: a temporary cluster on a free port of the loopback, of any installed major."""
+import copy
 import os
 import pwd
 import shutil
@@ -100,6 +101,13 @@ class Postgres:
         self.sql(f"CREATE DATABASE {self.database}", database="postgres")
         self.sql(f"CREATE ROLE cdc LOGIN REPLICATION PASSWORD '{PASSWORD}'")
         self.sql("GRANT pg_read_all_data, pg_monitor TO cdc")
+
+    def other_database(self, name, options=""):
+        """This server with another database of its cluster, which is made."""
+        self.sql(f"CREATE DATABASE {name} {options}", database="postgres")
+        other = copy.copy(self)
+        other.database = name
+        return other
 
     def copy_of(self, other):
         """Makes this cluster a pg_basebackup of another one (Debian's 15 only)."""

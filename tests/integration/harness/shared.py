@@ -83,12 +83,10 @@ class Delivery:
         self.server.sql(f"CREATE SCHEMA {self.schema}; GRANT USAGE ON SCHEMA {self.schema} TO cdc")
         self.sql(setup)
         self.courier = courier(sinks, of=self.server, **settings)
-        if publication is None:  # made later, by the case
-            self.server.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", self.schema)
-            return
-        name = settings["source__publication"].replace('"', '""')
-        self.sql(f'CREATE PUBLICATION "{name}" {publication}')
-        self.courier.start("slot", "create", "-c", self.courier.file).wait_exit(0)
+        if publication is not None:  # else made later, by the case
+            name = settings["source__publication"].replace('"', '""')
+            self.sql(f'CREATE PUBLICATION "{name}" {publication}')
+        self.server.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", settings["source__slot"])
 
     def sql(self, *statements):
         """Runs each in a transaction of its own."""
