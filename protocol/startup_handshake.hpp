@@ -23,13 +23,16 @@ struct SendBytes {
 struct ReadByte {};     // the server's one-byte answer to SSLRequest; not one byte more
 struct StartTls {};     // then on_tls()
 struct ReadMessage {};  // one whole message
+struct GetToken {};     // for OAUTHBEARER, then on_token()
 struct Ready {};        // ReadyForQuery came; see session()
-using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, Ready>;
+using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, GetToken, Ready>;
 
 struct StartupParameters {
   std::string user;
   std::string database;
   std::optional<std::string> password;
+  bool has_oauth_token = false;  // GetToken can be answered
+  bool unix_socket = false;      // nobody between us: a token may go without TLS
   bool ask_for_tls = true;
   bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
   bool direct_tls = false;     // without SSLRequest: TLS from the first byte on, PostgreSQL 17
@@ -69,6 +72,8 @@ class StartupHandshake {
   // tls-server-end-point, for SCRAM-SHA-256-PLUS; empty if it can't be computed.
   HandshakeStep on_tls(std::optional<std::string> certificate_hash);
   HandshakeStep on_message(char type, ByteView body);
+  // The token is sent as it is, and wiped.
+  HandshakeStep on_token(std::string token);
 
   const ServerSession& session() const;
 

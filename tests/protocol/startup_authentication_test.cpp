@@ -156,8 +156,6 @@ TEST(StartupAuthentication, NamesMethodsThatAreNotSupported) {
   EXPECT_THAT(refusal(parameters(), from_hex("00000007")), HasSubstr("GSSAPI"));
   EXPECT_THAT(refusal(parameters(), from_hex("00000009")), HasSubstr("SSPI"));
   EXPECT_THAT(refusal(parameters(), from_hex("0000004d")), HasSubstr("(77)"));
-  const auto oauth = from_hex("0000000a") + std::string("OAUTHBEARER\0\0", 13);
-  EXPECT_THAT(refusal(parameters(), oauth), HasSubstr("OAuth"));
   const auto other = from_hex("0000000a") + std::string("X\0Y\0\0", 5);
   EXPECT_THAT(refusal(parameters(), other), HasSubstr(": X Y"));
 }
