@@ -53,6 +53,10 @@ struct ConnectionTarget {
   std::string ssl_min_protocol_version = "TLSv1.2";
   std::string ssl_max_protocol_version;
   bool ssl_sni = true;
+  // How to get an OAuth token for each connection, at most one of the three; not libpq's.
+  std::string oauth_token;
+  std::string oauth_token_file;
+  std::vector<std::string> oauth_token_command;
   std::string require_auth;     // as given; empty: anything
   std::string channel_binding;  // disable | prefer | require
   // Of PostgreSQL's protocol, as in the StartupMessage: 3 << 16 | minor.
