@@ -30,10 +30,7 @@ constexpr std::string_view use_oauth_token =
 constexpr auto refused = std::to_array<Refused>({
     {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
     {"gssdelegation", "0", "GSSAPI is not there"},
-    {"sslcertmode", "disable|allow", "only sslcertmode=disable and allow are there"},
-    {"sslcrldir", "", "a folder of revocation lists is not read: put them into one file, sslcrl="},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},
-    {"requirepeer", "", "the server's user behind a socket is not checked"},
     {"scram_client_key", "", "SCRAM keys are not taken: give the password"},
     {"scram_server_key", "", "SCRAM keys are not taken: give the password"},
     {"oauth_issuer", "", use_oauth_token},
@@ -191,6 +188,7 @@ ConnectionTarget resolve_connection(const ConnectionKeywords& written,
   resolve_tls(values, target);
   target.require_auth = values.text("require_auth");
   check_require_auth(target.require_auth);
+  target.require_peer = values.text("requirepeer");
   target.channel_binding =
       values.choice("channel_binding", "prefer", {"disable", "prefer", "require"});
   resolve_protocol_versions(values, target);

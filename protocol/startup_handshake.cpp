@@ -67,6 +67,12 @@ struct StartupHandshake::Impl {
   }
 
   SendBytes send_startup_message() {
+    if (parameters.insist_on_certificate && !certificate_sent) {
+      throw AuthenticationError(
+          over_tls ? "sslcertmode=require, but no certificate of ours was sent; did the server ask?"
+                   : "sslcertmode=require, but the connection does not use TLS: use "
+                     "sslmode=require or more");
+    }
     std::vector<StartupParameter> list = {{"user", parameters.user}};
     if (!parameters.database.empty()) list.emplace_back("database", parameters.database);
     if (parameters.replication) list.emplace_back("replication", "database");
@@ -280,6 +286,7 @@ struct StartupHandshake::Impl {
   State state = State::fresh;
   Progress progress = Progress::not_asked;
   bool over_tls = false;
+  bool certificate_sent = false;
   std::optional<std::string> certificate_hash;
   std::optional<ScramClient> scram;
   std::optional<OAuthClient> oauth;
@@ -343,9 +350,11 @@ HandshakeStep StartupHandshake::on_byte(char answer) {
   }
 }
 
-HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash) {
+HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash,
+                                       bool certificate_sent) {
   impl_->expect(Impl::State::starting_tls);
   impl_->over_tls = true;
+  impl_->certificate_sent = certificate_sent;
   if (certificate_hash && !certificate_hash->empty()) {
     impl_->certificate_hash = std::move(certificate_hash);
   }

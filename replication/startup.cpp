@@ -36,6 +36,7 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   parameters.unix_socket = endpoint.is_unix();
   parameters.ask_for_tls = tls != TlsUse::never;
   parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.insist_on_certificate = target.ssl_cert_required;
   parameters.direct_tls = tls == TlsUse::insist && target.ssl_direct;
   parameters.min_protocol_version = target.min_protocol_version;
   parameters.max_protocol_version = target.max_protocol_version;
@@ -73,7 +74,7 @@ asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandsh
     } else if (std::holds_alternative<protocol::StartTls>(step)) {
       const TlsContext context(target);
       co_await transport.start_tls(context, host);
-      step = handshake.on_tls(transport.certificate_hash());
+      step = handshake.on_tls(transport.certificate_hash(), transport.sent_certificate());
     } else if (std::holds_alternative<protocol::GetToken>(step)) {
       transport.clear_deadline();  // a command has its own
       std::string token = co_await get_oauth_token(target);

@@ -160,6 +160,33 @@ TEST(StartupAuthentication, NamesMethodsThatAreNotSupported) {
   EXPECT_THAT(refusal(parameters(), other), HasSubstr(": X Y"));
 }
 
+TEST(StartupAuthentication, SendsNothingWhereTheCertificateIsMissing) {
+  auto given = parameters();
+  given.insist_on_certificate = true;
+  const auto error = [](StartupHandshake& handshake, auto step) {
+    return tests::message_of<AuthenticationError>([&] { step(handshake); });
+  };
+  StartupHandshake in_clear(given);
+  EXPECT_THAT(error(in_clear, [](auto& h) { h.start(); }), HasSubstr("does not use TLS"));
+  given.ask_for_tls = true;
+  StartupHandshake not_offered(given);
+  not_offered.start();
+  not_offered.sent();
+  EXPECT_THAT(error(not_offered, [](auto& h) { h.on_byte('N'); }), HasSubstr("does not use TLS"));
+  for (const bool asked : {false, true}) {
+    StartupHandshake handshake(given);
+    handshake.start();
+    handshake.sent();
+    handshake.on_byte('S');
+    if (asked) {
+      EXPECT_TRUE(std::holds_alternative<SendBytes>(handshake.on_tls("hash", true)));
+    } else {
+      EXPECT_THAT(error(handshake, [](auto& h) { h.on_tls("hash", false); }),
+                  HasSubstr("no certificate of ours was sent"));
+    }
+  }
+}
+
 TEST(StartupAuthentication, RefusesSettingsItDoesNotKnow) {
   const auto refuses = [](const char* require_auth, const char* binding, const char* reason) {
     auto given = parameters();

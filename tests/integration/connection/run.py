@@ -163,6 +163,7 @@ def main():
         sys.exit(run(options.program, options.arguments, {
             **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
             "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
+            "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(primary.data.stat().st_uid).pw_name,
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
             "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
 
