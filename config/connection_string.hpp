@@ -44,16 +44,23 @@ struct ConnectionTarget {
   std::string database;
   TargetSessionAttrs target_session_attrs = TargetSessionAttrs::any;
   SslMode ssl_mode = SslMode::prefer;
-  bool ssl_direct = false;    // sslnegotiation=direct: TLS from the first byte on
-  std::string ssl_root_cert;  // path; empty: none
-  std::string ssl_crl;        // path; empty: none
-  std::string ssl_cert;       // path; empty: none
-  std::string ssl_key;        // path; empty: none
-  std::string ssl_password;   // of the key
+  bool ssl_direct = false;         // sslnegotiation=direct: TLS from the first byte on
+  std::string ssl_root_cert;       // path; empty: none
+  std::string ssl_crl;             // path; empty: none
+  std::string ssl_crl_dir;         // path, with OpenSSL's hashed names in it; empty: none
+  std::string ssl_cert;            // path; empty: none
+  std::string ssl_key;             // path; empty: none
+  std::string ssl_password;        // of the key
+  bool ssl_cert_required = false;  // sslcertmode=require: the server must have asked for it
   std::string ssl_min_protocol_version = "TLSv1.2";
   std::string ssl_max_protocol_version;
   bool ssl_sni = true;
+  // How to get an OAuth token for each connection, at most one of the three; not libpq's.
+  std::string oauth_token;
+  std::string oauth_token_file;
+  std::vector<std::string> oauth_token_command;
   std::string require_auth;     // as given; empty: anything
+  std::string require_peer;     // the user a server behind a Unix-domain socket runs as; empty: any
   std::string channel_binding;  // disable | prefer | require
   // Of PostgreSQL's protocol, as in the StartupMessage: 3 << 16 | minor.
   std::uint32_t min_protocol_version = 3 << 16;

@@ -87,7 +87,10 @@ void resolve_roots(const ConnectionValues& values, ConnectionTarget& target) {
   const std::string roots = path_of(values, "sslrootcert", "root.crt");
   if (roots == system_roots || exists(roots)) {
     target.ssl_root_cert = roots;
-    const std::string revoked = path_of(values, "sslcrl", "root.crl");
+    target.ssl_crl_dir = values.text("sslcrldir");
+    // The default file, only if neither is named.
+    const std::string revoked =
+        target.ssl_crl_dir.empty() ? path_of(values, "sslcrl", "root.crl") : values.text("sslcrl");
     if (exists(revoked)) target.ssl_crl = revoked;
     return;
   }
@@ -121,10 +124,23 @@ void check_key(const std::string& key, const std::string& certificate) {
 }
 
 void resolve_client_certificate(const ConnectionValues& values, ConnectionTarget& target) {
-  if (values.choice("sslcertmode", "allow", {"disable", "allow", "require"}) == "disable") return;
+  const std::string mode = values.choice("sslcertmode", "allow", {"disable", "allow", "require"});
+  if (mode == "disable") return;
+  target.ssl_cert_required = mode == "require";
+  if (target.ssl_cert_required && target.ssl_mode == SslMode::disable) {
+    throw SettingsError("sslcertmode=require needs TLS, but sslmode is disable");
+  }
+  if (target.ssl_mode == SslMode::disable || !values.files_are_here()) return;
   const std::string certificate = path_of(values, "sslcert", "postgresql.crt");
-  // libpq goes on without: the server may not ask for one.
-  if (!exists(certificate) || !values.files_are_here()) return;
+  if (!exists(certificate)) {
+    // libpq goes on without: the server may not ask for one.
+    if (!target.ssl_cert_required) return;
+    throw SettingsError(fmt::format(
+        "sslcertmode=require needs a client certificate, but {}: provide the file, or name it with "
+        "sslcert=",
+        certificate.empty() ? "there is no home folder to look in"
+                            : fmt::format("{} does not exist", certificate)));
+  }
   const std::string key = path_of(values, "sslkey", "postgresql.key");
   check_key(key, certificate);
   target.ssl_cert = certificate;
@@ -146,8 +162,7 @@ void resolve_tls(const ConnectionValues& values, ConnectionTarget& target) {
         target.ssl_max_protocol_version, target.ssl_min_protocol_version));
   }
   target.ssl_sni = values.find("sslsni").value_or("1").starts_with('1');
-  if (target.ssl_mode == SslMode::disable) return;
-  resolve_roots(values, target);
+  if (target.ssl_mode != SslMode::disable) resolve_roots(values, target);
   resolve_client_certificate(values, target);
 }
 

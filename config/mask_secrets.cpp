@@ -77,6 +77,10 @@ void mask_setting(Node& node, const Setting& setting) {
     for (auto& [key, value] : node.entries) {
       if (value.from_file || is_secret_kafka_property(key.name)) value.text = mask;
     }
+  } else if (setting.type == SettingType::text_list) {
+    for (Node& item : node.items) {
+      if (item.from_file) item.text = mask;
+    }
   } else if (node.kind == Node::Kind::map) {
     mask_section(node, std::string(setting.path));
   } else if (setting.path == "source.url") {

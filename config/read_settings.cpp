@@ -11,6 +11,7 @@
 #include "config/connection_string.hpp"
 #include "config/kafka_properties.hpp"
 #include "config/quantity.hpp"
+#include "config/replacement.hpp"
 #include "config/setting_check.hpp"
 
 namespace pgcourier::config {
@@ -44,6 +45,32 @@ struct Section {
   }
 };
 
+// Tokens expire, so one that stands in a file of its own is read when it is needed.
+void read_oauth_token(const Section& section, Source& source) {
+  if (const Node* token = section.find("oauth_token")) {
+    if (token->text.empty()) section.fail("oauth_token", "must not be empty");
+    source.oauth_token_file = replacing_file(*token);
+    if (!source.oauth_token_file) source.oauth_token = token->text;
+  }
+  const Node& command = section.at("oauth_token_command");
+  if (command.items.empty()) return;
+  if (section.find("oauth_token") != nullptr) {
+    section.fail("oauth_token_command",
+                 "can't stand beside source.oauth_token: remove one of them");
+  }
+  for (const Node& word : command.items) {
+    if (word.text.find('\0') != std::string::npos) {
+      fail_at(word, section.path_of("oauth_token_command"), "a NUL character can't be in it");
+    }
+    source.oauth_token_command.push_back(word.text);
+  }
+  if (!source.oauth_token_command.front().starts_with('/')) {
+    fail_at(command.items.front(), section.path_of("oauth_token_command"),
+            fmt::format("must begin with the absolute path of a program, found \"{}\"",
+                        command.items.front().written));
+  }
+}
+
 Source read_source(const Section& section, std::vector<std::string>& warnings) {
   Source source;
   source.url = section.text("url");
@@ -60,6 +87,7 @@ Source read_source(const Section& section, std::vector<std::string>& warnings) {
       warnings.push_back("source.password_file comes before the password in source.url");
     }
   }
+  read_oauth_token(section, source);
   source.publication = section.text("publication");
   source.slot = section.text("slot");
   source.create_slot = section.boolean("create_slot");

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t longest_file = 4 * MiB;
 
+constexpr std::string_view file_prefix = "file:";
+
 using Environment = std::function<std::optional<std::string>(const char* variable)>;
 
 bool is_variable_name(std::string_view name) {
@@ -27,7 +29,6 @@ bool is_variable_name(std::string_view name) {
 
 // `expression`: between the braces.
 std::string evaluate(std::string_view expression, const Environment& environment, Node& node) {
-  constexpr std::string_view file_prefix = "file:";
   if (expression.starts_with(file_prefix)) {
     node.from_file = true;
     return read_text_file(std::string(expression.substr(file_prefix.size())));
@@ -70,6 +71,16 @@ std::string replaced(Node& node, const Environment& environment) {
 }
 
 }  // namespace
+
+std::optional<std::string> replacing_file(const Node& node) {
+  std::string_view expression = node.written;
+  if (!node.from_file || !expression.starts_with("${")) return std::nullopt;
+  expression.remove_prefix(2);
+  const bool whole = expression.find('}') == expression.size() - 1;
+  if (!whole || !expression.starts_with(file_prefix)) return std::nullopt;
+  expression.remove_suffix(1);
+  return std::string(expression.substr(file_prefix.size()));
+}
 
 std::string read_text_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

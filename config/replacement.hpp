@@ -14,6 +14,9 @@ namespace pgcourier::config {
 void replace_variables(
     Node& node, const std::function<std::optional<std::string>(const char* variable)>& environment);
 
+// The path, if a ${file:…} stands for the whole scalar.
+std::optional<std::string> replacing_file(const Node& node);
+
 // The contents without one newline at the end. Throws SettingsError with the reason.
 std::string read_text_file(const std::string& path);
 

@@ -24,19 +24,19 @@ struct Refused {
   std::string_view reason;
 };
 
+constexpr std::string_view use_oauth_token =
+    "a token is not asked for, but taken from source.oauth_token or source.oauth_token_command";
+
 constexpr auto refused = std::to_array<Refused>({
     {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
     {"gssdelegation", "0", "GSSAPI is not there"},
-    {"sslcertmode", "disable|allow", "only sslcertmode=disable and allow are there"},
-    {"sslcrldir", "", "a folder of revocation lists is not read: put them into one file, sslcrl="},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},
-    {"requirepeer", "", "the server's user behind a socket is not checked"},
     {"scram_client_key", "", "SCRAM keys are not taken: give the password"},
     {"scram_server_key", "", "SCRAM keys are not taken: give the password"},
-    {"oauth_issuer", "", "OAuth is not there"},
-    {"oauth_client_id", "", "OAuth is not there"},
-    {"oauth_client_secret", "", "OAuth is not there"},
-    {"oauth_scope", "", "OAuth is not there"},
+    {"oauth_issuer", "", use_oauth_token},
+    {"oauth_client_id", "", use_oauth_token},
+    {"oauth_client_secret", "", use_oauth_token},
+    {"oauth_scope", "", use_oauth_token},
 });
 
 bool is_one_of(std::string_view value, std::string_view choices) {
@@ -188,6 +188,7 @@ ConnectionTarget resolve_connection(const ConnectionKeywords& written,
   resolve_tls(values, target);
   target.require_auth = values.text("require_auth");
   check_require_auth(target.require_auth);
+  target.require_peer = values.text("requirepeer");
   target.channel_binding =
       values.choice("channel_binding", "prefer", {"disable", "prefer", "require"});
   resolve_protocol_versions(values, target);

@@ -32,6 +32,10 @@ class SettingsError : public std::runtime_error {
 struct Source {
   std::string url;  // any libpq URI or key=value string; ${…} replaced; may hold a password
   std::optional<std::filesystem::path> password_file;
+  // At most one of the three; for PostgreSQL 18.
+  std::string oauth_token;
+  std::optional<std::filesystem::path> oauth_token_file;  // oauth_token is ${file:…}
+  std::vector<std::string> oauth_token_command;
   std::string publication;
   std::string slot;
   bool create_slot = true;

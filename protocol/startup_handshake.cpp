@@ -10,6 +10,7 @@
 #include "protocol/authentication_policy.hpp"
 #include "protocol/backend_messages.hpp"
 #include "protocol/frontend_messages.hpp"
+#include "protocol/oauth_client.hpp"
 #include "protocol/password_auth.hpp"
 #include "protocol/scram_client.hpp"
 
@@ -40,10 +41,11 @@ struct StartupHandshake::Impl {
     starting_tls,
     sending,
     reading,
+    getting_token,
     ready
   };
   // How far the server's authentication request has come.
-  enum class Progress { not_asked, answered, in_scram, done };
+  enum class Progress { not_asked, answered, in_scram, in_oauth, done };
 
   explicit Impl(StartupParameters given)
       : parameters(std::move(given)),
@@ -65,6 +67,12 @@ struct StartupHandshake::Impl {
   }
 
   SendBytes send_startup_message() {
+    if (parameters.insist_on_certificate && !certificate_sent) {
+      throw AuthenticationError(
+          over_tls ? "sslcertmode=require, but no certificate of ours was sent; did the server ask?"
+                   : "sslcertmode=require, but the connection does not use TLS: use "
+                     "sslmode=require or more");
+    }
     std::vector<StartupParameter> list = {{"user", parameters.user}};
     if (!parameters.database.empty()) list.emplace_back("database", parameters.database);
     if (parameters.replication) list.emplace_back("replication", "database");
@@ -129,10 +137,49 @@ struct StartupHandshake::Impl {
     return able ? ChannelBinding::not_offered() : ChannelBinding::unsupported();
   }
 
+  // Where both are possible SCRAM comes first: it keeps the secret, and the server proves itself.
+  bool chooses_oauth(const AuthenticationSASL& request) const {
+    if (!offers(request, "OAUTHBEARER")) return false;
+    const bool scram_offered =
+        offers(request, "SCRAM-SHA-256") || offers(request, "SCRAM-SHA-256-PLUS");
+    if (!scram_offered || !policy.allows(AuthenticationMethod::scram_sha_256)) return true;
+    const bool has_password = parameters.password && !parameters.password->empty();
+    return !has_password && parameters.has_oauth_token &&
+           policy.allows(AuthenticationMethod::oauth) && !policy.binding_required();
+  }
+
+  HandshakeStep ask_for_token() {
+    expect_first_request(AuthenticationMethod::oauth);
+    if (!parameters.has_oauth_token) {
+      throw AuthenticationError(
+          "the server asks for an OAuth token, but none was given: set source.oauth_token or "
+          "source.oauth_token_command");
+    }
+    // RFC 7628 4: whoever reads the token can use it. That includes 127.0.0.1, where a tunnel may
+    // begin.
+    if (!over_tls && !parameters.unix_socket) {
+      throw AuthenticationError(
+          "the server asks for an OAuth token on a connection without TLS, where others could read "
+          "it: use sslmode=verify-full, or a Unix-domain socket");
+    }
+    progress = Progress::in_oauth;
+    state = State::getting_token;
+    return GetToken{};
+  }
+
+  [[noreturn]] void on_error(ByteView body) const {
+    const ServerError error(read_server_fields(body));
+    if (oauth && oauth->refused()) throw oauth->refusal(error);
+    throw error;
+  }
+
   HandshakeStep answer(const AuthenticationOk&) {
     if (progress == Progress::in_scram && !scram->verified()) {
       throw AuthenticationError(
           "the server let us in without proving that it knows the password (SCRAM cut short)");
+    }
+    if (oauth && oauth->refused()) {
+      throw ProtocolError("Authentication", "AuthenticationOk after the token was refused");
     }
     policy.check_outcome(progress != Progress::not_asked, scram && scram_bound);
     progress = Progress::done;
@@ -153,8 +200,7 @@ struct StartupHandshake::Impl {
     return send(std::move(bytes));
   }
   HandshakeStep answer(const AuthenticationSASL& request) {
-    const bool only_oauth = request.mechanisms.size() == 1 && offers(request, "OAUTHBEARER");
-    if (only_oauth) refuse({AuthenticationMethod::oauth, "OAuth"});
+    if (chooses_oauth(request)) return ask_for_token();
     expect_first_request(AuthenticationMethod::scram_sha_256);
     auto binding = choose_binding(request);
     scram_bound = binding.bound();
@@ -166,7 +212,9 @@ struct StartupHandshake::Impl {
   }
   HandshakeStep answer(const AuthenticationSASLContinue& message) {
     std::string bytes;
-    append_sasl_response(bytes, scram_in_progress().client_final(message.data));
+    append_sasl_response(bytes, progress == Progress::in_oauth
+                                    ? oauth->answer_challenge(message.data)
+                                    : scram_in_progress().client_final(message.data));
     return send(std::move(bytes));
   }
   HandshakeStep answer(const AuthenticationSASLFinal& message) {
@@ -238,8 +286,10 @@ struct StartupHandshake::Impl {
   State state = State::fresh;
   Progress progress = Progress::not_asked;
   bool over_tls = false;
+  bool certificate_sent = false;
   std::optional<std::string> certificate_hash;
   std::optional<ScramClient> scram;
+  std::optional<OAuthClient> oauth;
   bool scram_bound = false;
   ServerSession session;
 };
@@ -300,9 +350,11 @@ HandshakeStep StartupHandshake::on_byte(char answer) {
   }
 }
 
-HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash) {
+HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash,
+                                       bool certificate_sent) {
   impl_->expect(Impl::State::starting_tls);
   impl_->over_tls = true;
+  impl_->certificate_sent = certificate_sent;
   if (certificate_hash && !certificate_hash->empty()) {
     impl_->certificate_hash = std::move(certificate_hash);
   }
@@ -315,7 +367,7 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
     case 'R':
       return impl_->on_authentication(body);
     case 'E':
-      throw ServerError(read_server_fields(body));
+      impl_->on_error(body);
     case 'N':
       read_server_fields(body);
       return ReadMessage{};
@@ -333,6 +385,14 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
     default:
       throw ProtocolError("start-up", "unexpected " + describe_backend_message(type));
   }
+}
+
+HandshakeStep StartupHandshake::on_token(std::string token) {
+  impl_->expect(Impl::State::getting_token);
+  impl_->oauth.emplace(std::move(token));
+  std::string bytes;
+  append_sasl_initial_response(bytes, "OAUTHBEARER", impl_->oauth->initial_response());
+  return impl_->send(std::move(bytes));
 }
 
 const ServerSession& StartupHandshake::session() const { return impl_->session; }

@@ -23,16 +23,20 @@ struct SendBytes {
 struct ReadByte {};     // the server's one-byte answer to SSLRequest; not one byte more
 struct StartTls {};     // then on_tls()
 struct ReadMessage {};  // one whole message
+struct GetToken {};     // for OAUTHBEARER, then on_token()
 struct Ready {};        // ReadyForQuery came; see session()
-using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, Ready>;
+using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, GetToken, Ready>;
 
 struct StartupParameters {
   std::string user;
   std::string database;
   std::optional<std::string> password;
+  bool has_oauth_token = false;  // GetToken can be answered
+  bool unix_socket = false;      // nobody between us: a token may go without TLS
   bool ask_for_tls = true;
-  bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
-  bool direct_tls = false;     // without SSLRequest: TLS from the first byte on, PostgreSQL 17
+  bool insist_on_tls = false;          // an 'N' to SSLRequest is AuthenticationError
+  bool insist_on_certificate = false;  // of ours; not sent is AuthenticationError, before the rest
+  bool direct_tls = false;  // without SSLRequest: TLS from the first byte on, PostgreSQL 17
   // What we ask for, and the oldest version to go back to.
   std::uint32_t max_protocol_version = protocol_3_0;
   std::uint32_t min_protocol_version = protocol_3_0;
@@ -67,8 +71,11 @@ class StartupHandshake {
   HandshakeStep on_byte(char answer);
   // After TLS is up. `certificate_hash`: of the server's certificate, RFC 5929's
   // tls-server-end-point, for SCRAM-SHA-256-PLUS; empty if it can't be computed.
-  HandshakeStep on_tls(std::optional<std::string> certificate_hash);
+  // `certificate_sent`: of ours, because the server asked for it.
+  HandshakeStep on_tls(std::optional<std::string> certificate_hash, bool certificate_sent = false);
   HandshakeStep on_message(char type, ByteView body);
+  // The token is sent as it is, and wiped.
+  HandshakeStep on_token(std::string token);
 
   const ServerSession& session() const;
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "protocol/backend_messages.hpp"
+#include "replication/oauth_token.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -25,14 +26,17 @@ std::string random_nonce() {
 }
 
 protocol::StartupParameters startup_parameters(const OpenRequest& request, const config::Host& host,
-                                               TlsUse tls) {
+                                               const Endpoint& endpoint, TlsUse tls) {
   const config::ConnectionTarget& target = request.target;
   protocol::StartupParameters parameters;
   parameters.user = target.user;
   parameters.database = target.database;
   if (!host.password.empty()) parameters.password = host.password;
+  parameters.has_oauth_token = has_oauth_token(target);
+  parameters.unix_socket = endpoint.is_unix();
   parameters.ask_for_tls = tls != TlsUse::never;
   parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.insist_on_certificate = target.ssl_cert_required;
   parameters.direct_tls = tls == TlsUse::insist && target.ssl_direct;
   parameters.min_protocol_version = target.min_protocol_version;
   parameters.max_protocol_version = target.max_protocol_version;
@@ -47,6 +51,12 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   if (!target.channel_binding.empty()) parameters.channel_binding = target.channel_binding;
   parameters.scram_nonce = random_nonce();
   return parameters;
+}
+
+void limit_start(Transport& transport, std::chrono::milliseconds timeout) {
+  if (timeout.count() <= 0) return;
+  transport.set_deadline(
+      timeout, "no session within " + std::to_string(timeout.count()) + " ms (connect_timeout)");
 }
 
 asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandshake& handshake,
@@ -64,16 +74,17 @@ asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandsh
     } else if (std::holds_alternative<protocol::StartTls>(step)) {
       const TlsContext context(target);
       co_await transport.start_tls(context, host);
-      step = handshake.on_tls(transport.certificate_hash());
+      step = handshake.on_tls(transport.certificate_hash(), transport.sent_certificate());
+    } else if (std::holds_alternative<protocol::GetToken>(step)) {
+      transport.clear_deadline();  // a command has its own
+      std::string token = co_await get_oauth_token(target);
+      limit_start(transport, target.connect_timeout);
+      step = handshake.on_token(std::move(token));
     } else {
       const protocol::FramedMessage message = co_await stream.next();
       step = handshake.on_message(message.type, message.body);
     }
   }
-}
-
-std::string timeout_reason(std::chrono::milliseconds timeout) {
-  return "no session within " + std::to_string(timeout.count()) + " ms (connect_timeout)";
 }
 
 asio::awaitable<bool> shows_on(OpenedSession& session, std::string_view sql) {
@@ -95,10 +106,7 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
                                              TlsUse tls, bool& tls_may_matter) {
   const bool streams = request.purpose == Purpose::replication;
   auto transport = std::make_shared<Transport>(io);
-  if (request.target.connect_timeout.count() > 0) {
-    transport->set_deadline(request.target.connect_timeout,
-                            timeout_reason(request.target.connect_timeout));
-  }
+  limit_start(*transport, request.target.connect_timeout);
   co_await transport->connect(endpoint, request.target,
                               streams ? SocketUse::stream : SocketUse::queries);
   OpenedSession session;
@@ -107,9 +115,11 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
   session.stream = std::make_unique<MessageStream>(
       std::move(transport), streams ? stream_buffer_bytes : query_buffer_bytes,
       protocol::max_startup_message_bytes);
-  protocol::StartupHandshake handshake(startup_parameters(request, host, tls));
+  protocol::StartupHandshake handshake(startup_parameters(request, host, endpoint, tls));
   try {
     co_await shake_hands(*session.stream, handshake, request.target, host);
+  } catch (const TokenCommandError&) {
+    throw;
   } catch (const ConnectionError&) {
     tls_may_matter = !session.stream->transport().timed_out();
     throw;

@@ -114,10 +114,14 @@ void TlsContext::trust(const config::ConnectionTarget& target) {
     throw SettingsError("sslrootcert: can't read \"" + root + "\": " + openssl_reason());
   }
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
-  if (target.ssl_crl.empty()) return;
+  if (target.ssl_crl.empty() && target.ssl_crl_dir.empty()) return;
   X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
-  if (X509_STORE_load_file(store, target.ssl_crl.c_str()) != 1) {
+  if (!target.ssl_crl.empty() && X509_STORE_load_file(store, target.ssl_crl.c_str()) != 1) {
     throw SettingsError("sslcrl: can't read \"" + target.ssl_crl + "\": " + openssl_reason());
+  }
+  // Looked into when a certificate is verified: without the list of its issuer that fails.
+  if (!target.ssl_crl_dir.empty() && X509_STORE_load_path(store, target.ssl_crl_dir.c_str()) != 1) {
+    throw SettingsError("sslcrldir: can't use \"" + target.ssl_crl_dir + "\": " + openssl_reason());
   }
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }

@@ -47,6 +47,8 @@ class TlsSession {
  public:
   // `host`: whose name the certificate must have if the context asks for that.
   TlsSession(const TlsContext& context, const config::Host& host, int socket);
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
 
   // A server that chooses another protocol than `postgresql` (ALPN) is refused; one that chooses
   // none only if TLS was not asked for first.
@@ -64,6 +66,9 @@ class TlsSession {
   // Says goodbye if the socket takes it at once.
   void shutdown();
 
+  // The server asked for our certificate, and there was one. After the handshake.
+  bool sent_certificate() const;
+
   // Of the server's certificate: RFC 5929, tls-server-end-point.
   std::optional<std::string> certificate_hash() const;
 
@@ -73,6 +78,7 @@ class TlsSession {
 
   std::unique_ptr<SSL, FreeSsl> ssl_;
   bool needs_alpn_;
+  bool certificate_requested_ = false;
 };
 
 }  // namespace pgcourier::replication

@@ -68,6 +68,12 @@ std::string queued_reason() {
   return reasons;
 }
 
+// OpenSSL calls it when the server has asked for a certificate, before it chooses one.
+int note_request(SSL* /*ssl*/, void* requested) {
+  *static_cast<bool*>(requested) = true;
+  return 1;
+}
+
 bool is_ip_address(const std::string& host) {
   unsigned char address[sizeof(in6_addr)];
   return ::inet_pton(AF_INET, host.c_str(), address) == 1 ||
@@ -84,6 +90,7 @@ TlsSession::TlsSession(const TlsContext& context, const config::Host& host, int 
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
+  SSL_set_cert_cb(ssl_.get(), note_request, &certificate_requested_);
 
   std::array<unsigned char, alpn_protocol.size() + 1> alpn = {alpn_protocol.size()};
   std::copy(alpn_protocol.begin(), alpn_protocol.end(), alpn.begin() + 1);
@@ -187,6 +194,10 @@ void TlsSession::shutdown() {
   ERR_clear_error();
   static_cast<void>(SSL_shutdown(ssl_.get()));
   ERR_clear_error();
+}
+
+bool TlsSession::sent_certificate() const {
+  return certificate_requested_ && SSL_get_certificate(ssl_.get()) != nullptr;
 }
 
 std::optional<std::string> TlsSession::certificate_hash() const {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "replication/connection.hpp"
+#include "replication/peer_user.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -61,14 +62,18 @@ asio::awaitable<void> Transport::connect(const Endpoint& endpoint,
   peer_ = endpoint.text;
   socket_ = make_socket(endpoint, target, use);
   const auto* address = reinterpret_cast<const sockaddr*>(&endpoint.address);
-  if (::connect(socket_, address, endpoint.size) == 0) co_return;
-  // A Unix-domain socket says EAGAIN when the server's backlog is full: a failure, as for libpq.
-  if (errno != EINPROGRESS && errno != EINTR) fail(reason(errno));
-  co_await wait(asio::posix::descriptor_base::wait_write);
-  int error = 0;
-  socklen_t size = sizeof(error);
-  if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error != 0) fail(reason(error));
+  if (::connect(socket_, address, endpoint.size) != 0) {
+    // A Unix-domain socket says EAGAIN when the server's backlog is full: a failure, as for libpq.
+    if (errno != EINPROGRESS && errno != EINTR) fail(reason(errno));
+    co_await wait(asio::posix::descriptor_base::wait_write);
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error != 0) fail(reason(error));
+  }
+  if (endpoint.is_unix() && !target.require_peer.empty()) {
+    check_peer_user(socket_, endpoint.text, target.require_peer);
+  }
 }
 
 asio::awaitable<void> Transport::start_tls(const TlsContext& context, const config::Host& host) {

@@ -27,6 +27,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
+  // protocol::AuthenticationError if the server behind a Unix-domain socket is not requirepeer's.
   asio::awaitable<void> connect(const Endpoint& endpoint, const config::ConnectionTarget& target,
                                 SocketUse use);
 
@@ -35,6 +36,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   asio::awaitable<void> start_tls(const TlsContext& context, const config::Host& host);
   bool uses_tls() const { return tls_ != nullptr; }
   std::optional<std::string> certificate_hash() const;
+  bool sent_certificate() const { return tls_ && tls_->sent_certificate(); }
 
   // Takes what has arrived, without waiting. 0: nothing now.
   std::size_t try_read(char* into, std::size_t size);

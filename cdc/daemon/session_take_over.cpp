@@ -152,6 +152,9 @@ config::ConnectionTarget connection_target(const config::Settings& settings) {
                                            password, config::process_surroundings(), warnings);
   for (const auto& warning : warnings) log::warn(warning);
   target.application_name = settings.name;
+  target.oauth_token = settings.source.oauth_token;
+  if (const auto& path = settings.source.oauth_token_file) target.oauth_token_file = path->string();
+  target.oauth_token_command = settings.source.oauth_token_command;
   return target;
 }
 

@@ -235,5 +235,35 @@ TEST(LoadSettings, WarnsOfAPasswordInTwoPlaces) {
                                  "source.password_file comes before the password in source.url"});
 }
 
+TEST(LoadSettings, TakesATokenItsFileOrACommand) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("token-" + std::to_string(::getpid()));
+  std::ofstream(path) << "of the file\n";
+  const std::string file = "${file:" + path.string() + "}";
+  const auto source = [](const std::string& token, const Variables& variables = {}) {
+    const std::string set = token.empty() ? "" : "\n  oauth_token: " + token;
+    std::string text = minimal;
+    text.insert(text.find("\n  slot"), set);
+    return load(text, variables).settings.source;
+  };
+  EXPECT_EQ(source("").oauth_token, "");
+  EXPECT_EQ(source("written").oauth_token, "written");
+  EXPECT_EQ(source("${T}", {{"T", "of a variable"}}).oauth_token, "of a variable");
+  EXPECT_EQ(source("", {{"PGCOURIER_SOURCE__OAUTH_TOKEN", "literal ${file:/x}"}}).oauth_token,
+            "literal ${file:/x}");
+  EXPECT_EQ(source("x" + file).oauth_token, "xof the file");
+  EXPECT_EQ(source(file + file).oauth_token, "of the fileof the file");
+  const Source from_file = source(file);
+  EXPECT_EQ(from_file.oauth_token, "");
+  EXPECT_EQ(from_file.oauth_token_file, path);
+  std::filesystem::remove(path);
+
+  EXPECT_EQ(load(minimal, {}, {"source.oauth_token_command=[/bin/token, --for, 'a b', '']"})
+                .settings.source.oauth_token_command,
+            (std::vector<std::string>{"/bin/token", "--for", "a b", ""}));
+  EXPECT_TRUE(load(minimal, {}, {"source.oauth_token_command=[]"})
+                  .settings.source.oauth_token_command.empty());
+}
+
 }  // namespace
 }  // namespace pgcourier::config

@@ -151,10 +151,6 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
       {source("binary: true"),
        "shop.yaml:3:11: source.binary: true is not available in this version of pgcourier, only "
        "false"},
-      {source("oauth_token: hunter2"),
-       "shop.yaml:3:16: source.oauth_token: not available in this version of pgcourier"},
-      {source("oauth_token_command: x"),
-       "shop.yaml:3:24: source.oauth_token_command: not available in this version of pgcourier"},
       {source("heartbeat: 10s"),
        "shop.yaml:3:14: source.heartbeat: 10s is not available in this version of pgcourier, only "
        "0s"},
@@ -185,12 +181,40 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
   }
 }
 
+TEST(RefusedSettings, TokensThatCantBe) {
+  const auto source = [](const std::string& setting) {
+    return "name: shop\nsource:\n  " + setting +
+           "\n  url: host=db\n  publication: p\n  slot: s\nsinks: [stdout: ]\n";
+  };
+  expect_all({
+      {source("oauth_token: ''"), "shop.yaml:3:16: source.oauth_token: must not be empty"},
+      {source("oauth_token: hunter2\n  oauth_token_command: [/bin/token]"),
+       "shop.yaml:4:24: source.oauth_token_command: can't stand beside source.oauth_token: remove "
+       "one of them"},
+      {source("oauth_token_command: /bin/token --for db"),
+       "shop.yaml:3:24: source.oauth_token_command: expected a list like [a, b], found "
+       "\"/bin/token --for db\""},
+      {source("oauth_token_command: [token]"),
+       "shop.yaml:3:25: source.oauth_token_command: must begin with the absolute path of a "
+       "program, "
+       "found \"token\""},
+      {source("oauth_token_command: [/bin/token, \"a\\0b\"]"),
+       "shop.yaml:3:37: source.oauth_token_command: a NUL character can't be in it"},
+      {source("oauth_token: ${file:/nowhere/token}"),
+       "shop.yaml:3:16: can't read /nowhere/token: No such file or directory"},
+  });
+}
+
 TEST(RefusedSettings, NeverShowASecret) {
   for (const auto& text : std::vector<std::string>{
            "name: shop\nsource: {url: 'password=hunter2 hunter3', publication: p, slot: s}\nsinks: "
            "[stdout: ]\n",
            "name: ${SECRET}\n", "name: shop\nshutdown_timeout: ${SECRET}\n" + head.substr(11),
-           "name: shop\nsource: {create_slot: '${SECRET}'}\n"}) {
+           "name: shop\nsource: {create_slot: '${SECRET}'}\n",
+           "name: shop\nsource: {url: u=x, oauth_token: [hunter2]}\n",
+           "name: shop\nsource: {url: host=x, oauth_token: \"hunter2\\0\"}\n",
+           "name: shop\nsource: {url: host=x, oauth_token_command: ['${SECRET}'], publication: p, "
+           "slot: s}\nsinks: [stdout: ]\n"}) {
     const std::string error = error_of(text, {{"SECRET", "hunter2 hunter3"}});
     EXPECT_NE(error, "loaded");
     EXPECT_EQ(error.find("hunter"), std::string::npos) << error;

@@ -34,7 +34,12 @@ TEST(ShowSettings, MasksSecrets) {
   std::ofstream(secret) << "hunter2\n";
   const std::string shown = show_settings(load(
       R"(name: shop
-source: {url: "postgresql://cdc:${PASSWORD}@db/shop", publication: shop, slot: shop}
+source:
+  url: postgresql://cdc:${PASSWORD}@db/shop
+  publication: shop
+  slot: shop
+  oauth_token_command: [/bin/token, "${file:)" +
+          secret.string() + R"(}"]
 sinks:
   - kafka:
       brokers: b
@@ -47,6 +52,9 @@ sinks:
           secret.string() + "}\n",
       {{"PASSWORD", "hunter2"}}));
   std::filesystem::remove(secret);
+  EXPECT_NE(shown.find("- /bin/token\n"), std::string::npos) << shown;
+  const std::string token = show_settings(load(minimal, {}, {"source.oauth_token=hunter2"}));
+  EXPECT_NE(token.find("oauth_token: \"***\"\n"), std::string::npos) << token;
   EXPECT_EQ(shown.find("hunter"), std::string::npos) << shown;
   EXPECT_NE(shown.find("url: postgresql://cdc:***@db/shop\n"), std::string::npos) << shown;
   EXPECT_NE(shown.find("sasl.username: courier\n"), std::string::npos) << shown;

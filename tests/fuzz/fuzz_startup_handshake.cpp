@@ -22,6 +22,7 @@ StartupParameters parameters_of(std::uint8_t choice) {
   if ((choice & 16) != 0) parameters.max_protocol_version = protocol_3_2;
   if ((choice & 32) != 0) parameters.min_protocol_version = parameters.max_protocol_version;
   parameters.direct_tls = (choice & 64) != 0;
+  parameters.has_oauth_token = (choice & 128) != 0;
   parameters.scram_nonce = "fuzz";
   return parameters;
 }
@@ -35,6 +36,9 @@ void play(std::uint8_t choice, ByteView rest) {
       step = handshake.sent();
     } else if (std::holds_alternative<StartTls>(step)) {
       step = handshake.on_tls("hash");
+    } else if (std::holds_alternative<GetToken>(step)) {
+      if ((choice & 12) != 0 || (choice & 128) == 0) std::abort();
+      step = handshake.on_token("token");
     } else if (std::holds_alternative<Ready>(step)) {
       // Nobody can make SCRAM's signature without the password, and here nobody tries.
       if ((choice & 12) != 0 || !let_in) std::abort();

@@ -156,10 +156,35 @@ TEST(StartupAuthentication, NamesMethodsThatAreNotSupported) {
   EXPECT_THAT(refusal(parameters(), from_hex("00000007")), HasSubstr("GSSAPI"));
   EXPECT_THAT(refusal(parameters(), from_hex("00000009")), HasSubstr("SSPI"));
   EXPECT_THAT(refusal(parameters(), from_hex("0000004d")), HasSubstr("(77)"));
-  const auto oauth = from_hex("0000000a") + std::string("OAUTHBEARER\0\0", 13);
-  EXPECT_THAT(refusal(parameters(), oauth), HasSubstr("OAuth"));
   const auto other = from_hex("0000000a") + std::string("X\0Y\0\0", 5);
   EXPECT_THAT(refusal(parameters(), other), HasSubstr(": X Y"));
+}
+
+TEST(StartupAuthentication, SendsNothingWhereTheCertificateIsMissing) {
+  auto given = parameters();
+  given.insist_on_certificate = true;
+  const auto error = [](StartupHandshake& handshake, auto step) {
+    return tests::message_of<AuthenticationError>([&] { step(handshake); });
+  };
+  StartupHandshake in_clear(given);
+  EXPECT_THAT(error(in_clear, [](auto& h) { h.start(); }), HasSubstr("does not use TLS"));
+  given.ask_for_tls = true;
+  StartupHandshake not_offered(given);
+  not_offered.start();
+  not_offered.sent();
+  EXPECT_THAT(error(not_offered, [](auto& h) { h.on_byte('N'); }), HasSubstr("does not use TLS"));
+  for (const bool asked : {false, true}) {
+    StartupHandshake handshake(given);
+    handshake.start();
+    handshake.sent();
+    handshake.on_byte('S');
+    if (asked) {
+      EXPECT_TRUE(std::holds_alternative<SendBytes>(handshake.on_tls("hash", true)));
+    } else {
+      EXPECT_THAT(error(handshake, [](auto& h) { h.on_tls("hash", false); }),
+                  HasSubstr("no certificate of ours was sent"));
+    }
+  }
 }
 
 TEST(StartupAuthentication, RefusesSettingsItDoesNotKnow) {

@@ -20,6 +20,7 @@ inline const std::string md5 = from_hex("00000005 01020304");
 inline const std::string scram_only = from_hex("0000000a") + std::string("SCRAM-SHA-256\0\0", 15);
 inline const std::string scram_plus =
     from_hex("0000000a") + std::string("SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", 34);
+inline const std::string oauth_only = from_hex("0000000a") + std::string("OAUTHBEARER\0\0", 13);
 inline const std::string server_nonce = "fyko+d2lbbFgONRv9qkxdawLserver";
 
 inline StartupParameters parameters() {
@@ -51,12 +52,9 @@ class Dialogue {
   std::string hear(char type, const std::string& body) {
     const tests::ExactBuffer exact(body);
     const auto step = handshake_.on_message(type, exact.view());
-    ready = std::holds_alternative<Ready>(step);
-    const auto* answer = std::get_if<SendBytes>(&step);
-    if (answer == nullptr) return {};
-    handshake_.sent();
-    return answer->bytes;
+    return answer_of(step);
   }
+  std::string give_token(const std::string& token) { return answer_of(handshake_.on_token(token)); }
 
   // Plays an honest server's part of SCRAM up to its signature, which it gives.
   std::string hear_scram(const std::string& offer) {
@@ -73,8 +71,18 @@ class Dialogue {
   const ServerSession& session() const { return handshake_.session(); }
 
   bool ready = false;
+  bool wants_token = false;
 
  private:
+  std::string answer_of(const HandshakeStep& step) {
+    ready = std::holds_alternative<Ready>(step);
+    wants_token = std::holds_alternative<GetToken>(step);
+    const auto* answer = std::get_if<SendBytes>(&step);
+    if (answer == nullptr) return {};
+    handshake_.sent();
+    return answer->bytes;
+  }
+
   StartupHandshake handshake_;
 };
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 
 #include "protocol/authentication_error.hpp"
 #include "tests/replication/hostile_dialogues.hpp"
-#include "tests/replication/run_awaitable.hpp"
 
 #ifdef __SANITIZE_ADDRESS__
 // Of AddressSanitizer's runtime; GCC comes without its header.
@@ -54,8 +54,14 @@ std::string outcome_of(const Dialogue& dialogue, const Sabotage& sabotage,
   target.hosts[0].password = "pencil";
   asio::io_context io;
   Connection connection(io, max_message_bytes);
+  std::exception_ptr end;
+  asio::co_spawn(io, converse(connection, target, dialogue, limit), [&](std::exception_ptr error) {
+    end = error;
+    io.stop();  // and don't wait for the time limits of what has ended
+  });
+  io.run();
   try {
-    test::run(io, converse(connection, target, dialogue, limit));
+    if (end) std::rethrow_exception(end);
     return "fine";
   } catch (const ConnectionError& error) {
     return error.what();

@@ -99,6 +99,39 @@ TEST_F(LiveTls, HonoursRevocations) {
   EXPECT_THAT(refusal(target), HasSubstr("certificate revoked"));
 }
 
+TEST_F(LiveTls, HonoursRevocationsInAFolder) {
+  auto target = verifying(SslMode::verify_ca, "localhost", "127.0.0.1");
+  target.ssl_crl_dir = certificate("nothing_revoked");
+  EXPECT_EQ(tls_version(target), "TLSv1.3");
+  target.ssl_crl_dir = certificate("server_revoked");
+  EXPECT_THAT(refusal(target), HasSubstr("certificate revoked"));
+  target.ssl_crl = certificate("nothing_revoked.crl");
+  target.ssl_crl_dir = certificate("missing");
+  EXPECT_EQ(tls_version(target), "TLSv1.3");
+  target.ssl_crl = "";
+  EXPECT_THAT(refusal(target), HasSubstr("unable to get certificate CRL"));
+}
+
+TEST_F(LiveTls, NeedsItsCertificateToBeSentWhereThatIsRequired) {
+  auto target = tls_target(SslMode::prefer, "cert_user");
+  target.ssl_cert_required = true;
+  EXPECT_THAT(refusal(target), HasSubstr("no certificate of ours was sent"));
+  target.ssl_cert = certificate("client.crt");
+  target.ssl_key = certificate("client.key");
+  EXPECT_EQ(tls_version(target), "TLSv1.3");
+  target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
+  EXPECT_THAT(refusal(target), HasSubstr("does not use TLS"));
+}
+
+TEST_F(LiveTls, ChecksWhoRunsTheServerBehindAUnixSocket) {
+  auto target = tls_target(SslMode::disable);
+  target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
+  target.require_peer = test::environment("PGCOURIER_TEST_SERVER_USER");
+  EXPECT_EQ(tls_version(target), "");
+  target.require_peer += "x";
+  EXPECT_THAT(refusal(target), HasSubstr("requirepeer"));
+}
+
 TEST_F(LiveTls, ShowsItsCertificate) {
   auto target = tls_target(SslMode::require, "cert_user");
   EXPECT_THAT(refusal(target), HasSubstr("28000"));

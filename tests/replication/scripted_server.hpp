@@ -6,13 +6,16 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/endian/conversion.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -136,19 +139,10 @@ class Peer {
 class ScriptedServer {
  public:
   using Script = std::function<void(Peer&)>;
+  enum class Over { tcp, unix_socket };
 
-  explicit ScriptedServer(std::vector<Script> scripts) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 8) != 0 ||
-        ::getsockname(listener_, generic, &size) != 0) {
-      throw std::runtime_error("no port to listen on");
-    }
-    port_ = ntohs(address.sin_port);
+  explicit ScriptedServer(std::vector<Script> scripts, Over over = Over::tcp) {
+    over == Over::tcp ? listen_tcp() : listen_unix();
     thread_ = std::thread([this, scripts = std::move(scripts)] {
       for (const auto& script : scripts) {
         const int socket = ::accept(listener_, nullptr, nullptr);
@@ -169,7 +163,7 @@ class ScriptedServer {
   std::uint16_t port() const { return port_; }
   config::Host host() const {
     config::Host host;
-    host.name = "127.0.0.1";
+    host.name = name_;
     host.port = port_;
     return host;
   }
@@ -185,7 +179,38 @@ class ScriptedServer {
   }
 
  private:
+  void listen_tcp() {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 8) != 0 ||
+        ::getsockname(listener_, generic, &size) != 0) {
+      throw std::runtime_error("no port to listen on");
+    }
+    port_ = ntohs(address.sin_port);
+  }
+  // An abstract one: it is gone with its last descriptor.
+  void listen_unix() {
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    port_ = 5432;
+    name_ = "@pgcourier-" + std::to_string(::getpid()) + "-" + std::to_string(listener_);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = name_ + "/.s.PGSQL.5432";
+    std::memcpy(address.sun_path, path.data(), path.size());
+    address.sun_path[0] = '\0';
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        ::listen(listener_, 8) != 0) {
+      throw std::runtime_error("no socket to listen on");
+    }
+  }
+
   int listener_ = -1;
+  std::string name_ = "127.0.0.1";
   std::uint16_t port_ = 0;
   std::thread thread_;
 };

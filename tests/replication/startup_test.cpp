@@ -1,6 +1,8 @@
 // Opening a connection, when servers refuse, lie, or say nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include "replication/connection.hpp"
 #include "tests/replication/run_awaitable.hpp"
@@ -122,6 +124,30 @@ TEST(Open, NeverTriesInClearWhatMustBeTls) {
   auto target = server.target();
   target.ssl_mode = SslMode::require;
   EXPECT_THAT(open(target), HasSubstr("TLS handshake failed"));
+}
+
+TEST(Open, ChecksWhoListensOnAUnixSocket) {
+  ScriptedServer server({[](Peer& peer) { peer.accept_session(); },
+                         [](Peer& peer) { EXPECT_EQ(peer.read_untyped(), ""); }},
+                        ScriptedServer::Over::unix_socket);
+  auto target = server.target();
+  const std::string ours = ::getpwuid(::geteuid())->pw_name;
+  target.require_peer = ours;
+  EXPECT_THAT(open(target), HasSubstr("opened"));
+  target.require_peer = "somebody else";
+  try {
+    open(target);
+    ADD_FAILURE() << "it was opened";
+  } catch (const protocol::AuthenticationError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("runs as \"" + ours + "\", not as \"somebody else\""));
+  }
+}
+
+TEST(Open, DoesNotAskWhoListensElsewhere) {
+  ScriptedServer server({[](Peer& peer) { peer.accept_session(); }});
+  auto target = server.target();
+  target.require_peer = "somebody else";
+  EXPECT_EQ(open(target), opened(server));
 }
 
 TEST(Open, RefusesGarbage) {

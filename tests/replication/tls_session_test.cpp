@@ -1,12 +1,15 @@
-// What the server may choose by ALPN.
+// What the server may choose by ALPN, and whether it asks for our certificate.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -25,17 +28,41 @@ struct FreeOpenssl {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
 
-void certify(SSL_CTX* context) {
-  const std::unique_ptr<EVP_PKEY, FreeOpenssl> key(
-      EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const std::unique_ptr<X509, FreeOpenssl> certificate(X509_new());
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_sign(certificate.get(), key.get(), EVP_sha256());
-  SSL_CTX_use_certificate(context, certificate.get());
-  SSL_CTX_use_PrivateKey(context, key.get());
-}
+struct Certificate {
+  std::unique_ptr<EVP_PKEY, FreeOpenssl> key{EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")};
+  std::unique_ptr<X509, FreeOpenssl> certificate{X509_new()};
+
+  Certificate() {
+    X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
+    X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+    X509_set_pubkey(certificate.get(), key.get());
+    X509_sign(certificate.get(), key.get(), EVP_sha256());
+  }
+};
+
+// A certificate and its key in one file.
+class CertificateFile {
+ public:
+  CertificateFile() {
+    const Certificate made;
+    std::FILE* file = std::fopen(path_.c_str(), "w");
+    PEM_write_X509(file, made.certificate.get());
+    PEM_write_PrivateKey(file, made.key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    std::fclose(file);
+    std::filesystem::permissions(path_, std::filesystem::perms(0600));
+  }
+  ~CertificateFile() { std::filesystem::remove(path_); }
+  CertificateFile(const CertificateFile&) = delete;
+  CertificateFile& operator=(const CertificateFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ =
+      (std::filesystem::temp_directory_path() / ("certificate-" + std::to_string(::getpid())))
+          .string();
+};
+
+int take_any_certificate(int /*verified*/, X509_STORE_CTX* /*store*/) { return 1; }
 
 int choose(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
            const unsigned char* /*offered*/, unsigned /*offered_size*/, void* choice) {
@@ -50,8 +77,10 @@ int choose(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
 // offered.
 class TlsPeer {
  public:
-  TlsPeer(int socket, std::string protocol)
-      : protocol_(std::move(protocol)), thread_([this, socket] { serve(socket); }) {}
+  TlsPeer(int socket, std::string protocol, bool asks_for_certificate)
+      : protocol_(std::move(protocol)),
+        asks_for_certificate_(asks_for_certificate),
+        thread_([this, socket] { serve(socket); }) {}
   ~TlsPeer() { thread_.join(); }
   TlsPeer(const TlsPeer&) = delete;
   TlsPeer& operator=(const TlsPeer&) = delete;
@@ -59,7 +88,12 @@ class TlsPeer {
  private:
   void serve(int socket) {
     const std::unique_ptr<SSL_CTX, FreeSsl> context(SSL_CTX_new(TLS_server_method()));
-    certify(context.get());
+    const Certificate own;
+    SSL_CTX_use_certificate(context.get(), own.certificate.get());
+    SSL_CTX_use_PrivateKey(context.get(), own.key.get());
+    if (asks_for_certificate_) {
+      SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, take_any_certificate);
+    }
     SSL_CTX_set_alpn_select_cb(context.get(), choose, &protocol_);
     const std::unique_ptr<SSL, FreeSsl> ssl(SSL_new(context.get()));
     SSL_set_fd(ssl.get(), socket);
@@ -68,24 +102,24 @@ class TlsPeer {
   }
 
   std::string protocol_;
+  bool asks_for_certificate_;
   std::thread thread_;
 };
 
-// "taken", or why not.
-std::string handshake(bool direct, const std::string& chosen) {
+// "taken", "taken with a certificate", or why not.
+std::string handshake(const config::ConnectionTarget& target, const std::string& chosen,
+                      bool asks_for_certificate = false) {
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) != 0) return "no sockets";
   std::string outcome = "taken";
   std::optional<TlsPeer> peer;
-  peer.emplace(sockets[1], chosen);
-  config::ConnectionTarget target;
-  target.ssl_mode = config::SslMode::require;
-  target.ssl_direct = direct;
+  peer.emplace(sockets[1], chosen, asks_for_certificate);
   const TlsContext context(target);
   try {
     TlsSession session(context, {}, sockets[0]);
     while (session.handshake() != TlsWants::nothing) {
     }
+    if (session.sent_certificate()) outcome += " with a certificate";
   } catch (const std::runtime_error& error) {
     outcome = error.what();
   }
@@ -94,6 +128,26 @@ std::string handshake(bool direct, const std::string& chosen) {
   peer.reset();
   ::close(sockets[0]);
   return outcome;
+}
+
+std::string handshake(bool direct, const std::string& chosen) {
+  config::ConnectionTarget target;
+  target.ssl_mode = config::SslMode::require;
+  target.ssl_direct = direct;
+  return handshake(target, chosen);
+}
+
+TEST(TlsSession, KnowsWhetherItSentACertificate) {
+  const CertificateFile file;
+  for (const char* version : {"TLSv1.2", "TLSv1.3"}) {
+    config::ConnectionTarget target;
+    target.ssl_mode = config::SslMode::require;
+    target.ssl_max_protocol_version = version;
+    EXPECT_EQ(handshake(target, "", true), "taken") << version;
+    target.ssl_cert = target.ssl_key = file.path();
+    EXPECT_EQ(handshake(target, "", true), "taken with a certificate") << version;
+    EXPECT_EQ(handshake(target, "", false), "taken") << version;
+  }
 }
 
 TEST(TlsSession, TakesAServerThatChoosesPostgresql) {

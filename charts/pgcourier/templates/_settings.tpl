@@ -21,6 +21,10 @@
 {{- if or (regexMatch "^postgres(ql)?://[^/@:]*:([^/@$]|\\$[^{])[^/@]*@" $url) (regexMatch "(?i)password\\s*=\\s*('?[^$'\\s&]|'?\\$[^{])" $url) -}}
 {{- fail "config.source.url holds a password: put it into a Secret and name that in sourcePassword.existingSecret" -}}
 {{- end -}}
+{{- $token := default "" .Values.config.source.oauth_token -}}
+{{- if and $token (not (regexMatch "^\\$\\{(file:[^}]+|[A-Za-z_][A-Za-z0-9_]*)\\}$" $token)) -}}
+{{- fail "config.source.oauth_token is a secret: put it into a Secret, name that in `secrets`, and refer to it with ${file:/run/secrets/NAME/KEY}; or refer with ${VAR} to a variable of extraEnv that has it by valueFrom.secretKeyRef" -}}
+{{- end -}}
 {{- range $sink := .Values.config.sinks -}}
 {{- if hasKey $sink "kafka" -}}
 {{- range $name, $value := (default dict $sink.kafka.properties) -}}

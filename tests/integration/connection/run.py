@@ -38,6 +38,12 @@ hostssl all tls_user all trust
 hostnossl all plain_user all trust
 """
 
+# Before the rest, on PostgreSQL 18.
+OAUTH_HBA = """
+local all oauth_user oauth issuer="https://id.test" scope="db"
+host all oauth_user all oauth issuer="https://id.test" scope="db"
+"""
+
 ROLES = """
 SET password_encryption = 'scram-sha-256';
 CREATE ROLE trust_user LOGIN; CREATE ROLE cert_user LOGIN;
@@ -93,8 +99,20 @@ class Server:
         self.program("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data, "-s")
 
     def sql(self, text):
-        self.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port,
+        self.program(BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port,
                      "-U", "postgres", "-d", "postgres", "-c", text)
+
+
+def take_oauth_tokens(server):
+    """oauth_user may log in with the tokens of oauth_validator.c."""
+    module = server.folder / "oauth_validator.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", module,
+                    Path(__file__).with_name("oauth_validator.c")], check=True)
+    with open(server.data / "postgresql.auto.conf", "a") as file:
+        file.write(f"oauth_validator_libraries = '{module}'\n")
+    (server.data / "pg_hba.conf").write_text(OAUTH_HBA + PG_HBA)
+    server.sql("CREATE ROLE oauth_user LOGIN REPLICATION")
+    server.sql("SELECT pg_reload_conf()")
 
 
 def run(program, arguments, environment):
@@ -146,11 +164,14 @@ def main():
             server.initdb()
             server.start()
             cleanup.callback(server.stop)
+            if major == 18:
+                take_oauth_tokens(server)
             ports[major] = server.port
         control = " ".join(AS_POSTGRES + [str(BINARIES / "pg_ctl"), "-D", str(primary.data), "-s", "-w"])
         sys.exit(run(options.program, options.arguments, {
             **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
             "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
+            "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(primary.data.stat().st_uid).pw_name,
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
             "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
 

@@ -1,4 +1,4 @@
-"""Certificates for the tests, made by openssl: two authorities, a server's, a client's, two CRLs."""
+"""Certificates for the tests, made by openssl: two authorities, a server's, a client's, two CRLs, each in a folder too."""
 import subprocess
 
 CONFIG = """
@@ -46,9 +46,14 @@ def make(folder):
     (folder / "client_open.key").chmod(0o644)
 
     def revocations(name):
-        openssl("ca", "-config", config, "-gencrl", "-keyfile", "root.key", "-cert", "root.crt", "-out", name)
+        """NAME.crl, and the folder NAME with it in the form that OpenSSL looks for."""
+        openssl("ca", "-config", config, "-gencrl", "-keyfile", "root.key", "-cert", "root.crt", "-out", f"{name}.crl")
+        issuer = subprocess.run(["openssl", "crl", "-hash", "-noout", "-in", f"{name}.crl"], check=True, cwd=folder,
+                                stdout=subprocess.PIPE, text=True).stdout.strip()
+        (folder / name).mkdir()
+        (folder / name / f"{issuer}.r0").write_bytes((folder / f"{name}.crl").read_bytes())
 
-    revocations("nothing_revoked.crl")
+    revocations("nothing_revoked")
     openssl("ca", "-config", config, "-revoke", "server.crt", "-keyfile", "root.key", "-cert", "root.crt")
-    revocations("server_revoked.crl")
+    revocations("server_revoked")
     return folder
