@@ -129,7 +129,8 @@ Reply QueryDialogue::on_description(const FramedMessage& message) {
   RowDescription reply = read_row_description(message.body);
   if (described) {
     answered();
-  } else if (awaits_query(Phase::start) || awaits_query(Phase::after_copy_both)) {
+  } else if (awaits_query(Phase::start) || awaits_query(Phase::copied_out) ||
+             awaits_query(Phase::after_copy_both)) {
     phase_ = Phase::rows;
   } else {
     refuse(message);
@@ -170,7 +171,8 @@ Reply QueryDialogue::on_completion(const FramedMessage& message) {
 }
 
 Reply QueryDialogue::on_copy_start(const FramedMessage& message) {
-  const bool query = awaits_query(Phase::start);
+  const bool query =
+      awaits_query(Phase::start) || (message.type == 'H' && awaits_query(Phase::copied_out));
   const bool execute = awaits(Request::execute) && phase_ == Phase::start;
   if (!query && !execute) refuse(message);
   CopyResponse response = read_copy_response(message.body);

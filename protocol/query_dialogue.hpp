@@ -88,7 +88,7 @@ class QueryDialogue {
     failed,           // likewise, after an error
     copy_in,          // CommandComplete after our end, or ErrorResponse
     copy_out,         // CopyData, CopyDone
-    copied_out,       // CommandComplete
+    copied_out,       // CommandComplete; or the next copy or result, of BASE_BACKUP
     copy_both,        // CopyData
     after_copy_both,  // what the server was at, a result, CommandComplete, ReadyForQuery
   };

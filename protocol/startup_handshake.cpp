@@ -75,7 +75,8 @@ struct StartupHandshake::Impl {
     }
     std::vector<StartupParameter> list = {{"user", parameters.user}};
     if (!parameters.database.empty()) list.emplace_back("database", parameters.database);
-    if (parameters.replication) list.emplace_back("replication", "database");
+    if (parameters.walsender == Walsender::physical) list.emplace_back("replication", "true");
+    if (parameters.walsender == Walsender::database) list.emplace_back("replication", "database");
     list.insert(list.end(), parameters.settings.begin(), parameters.settings.end());
     std::string bytes;
     append_startup_message(bytes, parameters.max_protocol_version, list);

@@ -27,6 +27,13 @@ struct GetToken {};     // for OAUTHBEARER, then on_token()
 struct Ready {};        // ReadyForQuery came; see session()
 using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, GetToken, Ready>;
 
+// What serves the session, §55.4.
+enum class Walsender {
+  none,      // an ordinary backend
+  physical,  // replication=true: replication commands only; pg_hba.conf calls it `replication`
+  database,  // replication=database: SQL too, and logical replication
+};
+
 struct StartupParameters {
   std::string user;
   std::string database;
@@ -40,8 +47,7 @@ struct StartupParameters {
   // What we ask for, and the oldest version to go back to.
   std::uint32_t max_protocol_version = protocol_3_0;
   std::uint32_t min_protocol_version = protocol_3_0;
-  // replication=database: a walsender that also takes SQL.
-  bool replication = false;
+  Walsender walsender = Walsender::none;
   // Further parameters, sent as they are: application_name, client_encoding, options, DateStyle ….
   std::vector<std::pair<std::string, std::string>> settings;
   std::string require_auth;                // libpq's, as given

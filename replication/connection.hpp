@@ -53,8 +53,9 @@ struct Notification {
 };
 
 enum class Purpose {
-  sql,          // an ordinary session
-  replication,  // replication=database: a walsender
+  sql,                   // an ordinary session
+  replication,           // replication=database: a walsender that takes SQL too
+  physical_replication,  // replication=true: a walsender for no database, without SQL
 };
 
 // Moves bytes; the decisions are made in protocol/ (StartupHandshake, MessageFramer,

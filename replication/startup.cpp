@@ -25,6 +25,18 @@ std::string random_nonce() {
   return {reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(size)};
 }
 
+protocol::Walsender walsender(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::physical_replication:
+      return protocol::Walsender::physical;
+    case Purpose::replication:
+      return protocol::Walsender::database;
+    case Purpose::sql:
+      break;
+  }
+  return protocol::Walsender::none;
+}
+
 protocol::StartupParameters startup_parameters(const OpenRequest& request, const config::Host& host,
                                                const Endpoint& endpoint, TlsUse tls) {
   const config::ConnectionTarget& target = request.target;
@@ -40,7 +52,7 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   parameters.direct_tls = tls == TlsUse::insist && target.ssl_direct;
   parameters.min_protocol_version = target.min_protocol_version;
   parameters.max_protocol_version = target.max_protocol_version;
-  parameters.replication = request.purpose == Purpose::replication;
+  parameters.walsender = walsender(request.purpose);
   if (!target.application_name.empty()) {
     parameters.settings.emplace_back("application_name", target.application_name);
   }
@@ -104,7 +116,7 @@ asio::awaitable<bool> shows_on(OpenedSession& session, std::string_view sql) {
 asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,
                                              const config::Host& host, const Endpoint& endpoint,
                                              TlsUse tls, bool& tls_may_matter) {
-  const bool streams = request.purpose == Purpose::replication;
+  const bool streams = request.purpose != Purpose::sql;
   auto transport = std::make_shared<Transport>(io);
   limit_start(*transport, request.target.connect_timeout);
   co_await transport->connect(endpoint, request.target,

@@ -13,9 +13,9 @@
 #include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "config/connection_string.hpp"
-#include "protocol/replication_commands.hpp"
 #include "protocol/server_error.hpp"
 #include "replication/catalog.hpp"
+#include "replication/replication_commands.hpp"
 #include "replication/session_settings.hpp"
 #include "sinks/sink_factory.hpp"
 
@@ -142,7 +142,7 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
     co_await require_startable(context_, started_, view.state == SlotState::missing);
     if (!published) co_await make_publication();
     if (view.state == SlotState::invalidated) {
-      co_await started_.stream->query(protocol::drop_replication_slot(settings.slot, false));
+      co_await replication::drop_replication_slot(*started_.stream, settings.slot, false);
     }
     co_await create_slot();
   }
@@ -184,14 +184,13 @@ asio::awaitable<void> SessionStart::create_slot() {
   options.failover = version >= 170000 && !started_.server.standby;
   context_.status.enter(PipelineState::connecting, "creating the replication slot");
   // tell_blockers() never ends by itself.
-  auto command = protocol::create_replication_slot(options, version);
-  co_await first_of(send(std::move(command)), tell_blockers());
+  co_await first_of(send_create(options), tell_blockers());
   fresh_slot_ = true;
   log::info("replication slot created", {{"slot", options.slot}});
 }
 
-asio::awaitable<void> SessionStart::send(std::string command) {
-  co_await started_.stream->query(command);
+asio::awaitable<void> SessionStart::send_create(const protocol::CreateLogicalSlot& options) {
+  co_await replication::create_replication_slot(*started_.stream, options);
 }
 
 // The server makes a slot only when every transaction that was running has ended.

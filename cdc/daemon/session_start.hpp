@@ -16,6 +16,7 @@
 #include "cdc/sink.hpp"
 #include "cdc/start_check.hpp"
 #include "config/settings.hpp"
+#include "protocol/replication_commands.hpp"
 #include "replication/connection.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -61,7 +62,7 @@ class SessionStart {
   asio::awaitable<void> take_slot();
   asio::awaitable<bool> prepare_slot();
   asio::awaitable<void> create_slot();
-  asio::awaitable<void> send(std::string command);
+  asio::awaitable<void> send_create(const protocol::CreateLogicalSlot& options);
   asio::awaitable<void> tell_blockers();
   asio::awaitable<bool> try_start_replication();
   asio::awaitable<void> wait_for_slot();

@@ -84,7 +84,7 @@ Requests unsynced_copy() {
 
 TEST(QueryDialogue, TakesEveryAnswerToASimpleQuery) {
   for (const auto* types : {"CZ", "IZ", "TDDCZ", "TCZ", "TDCCTDCZ", "EZ", "TDEZ", "CEZ", "EEZ",
-                            "HddcCZ", "HcCTDCZ", "HdEZ", "F", "TDF"}) {
+                            "HddcCZ", "HcCTDCZ", "HdEZ", "F", "TDF", "TDCTDCHdcHdcTDCCZ"}) {
     Dialogue dialogue(simple());
     EXPECT_TRUE(dialogue.takes(types)) << types;
     EXPECT_TRUE(dialogue.dialogue.idle()) << types;
@@ -92,9 +92,10 @@ TEST(QueryDialogue, TakesEveryAnswerToASimpleQuery) {
 }
 
 TEST(QueryDialogue, RefusesWhatNoSimpleQueryIsAnsweredWith) {
-  for (const auto* types : {"D",  "TT", "TZ",  "TDZ", "1",  "2",   "3",  "n",  "s",  "t",   "c",
-                            "d",  "V",  "CZZ", "CZC", "EC", "EZE", "HD", "HC", "HZ", "Hcd", "HcZ",
-                            "GC", "Gd", "GZ",  "TG",  "TI", "TDH", "R",  "K",  "v",  "x"}) {
+  for (const auto* types :
+       {"D",  "TT",  "TZ",  "TDZ", "1",   "2",   "3",  "n",  "s",   "t",   "c",  "d",
+        "V",  "CZZ", "CZC", "EC",  "EZE", "HD",  "HC", "HZ", "Hcd", "HcZ", "GC", "Gd",
+        "GZ", "TG",  "TI",  "TDH", "HcG", "HcD", "R",  "K",  "v",   "x"}) {
     Dialogue dialogue(simple());
     EXPECT_FALSE(dialogue.takes(types)) << types;
   }
@@ -184,7 +185,8 @@ TEST(QueryDialogue, RefusesACopyThatIsNotLast) {
 }
 
 TEST(QueryDialogue, StreamsBothWays) {
-  for (const auto* types : {"WddcCZ", "WdcddCCZ", "WC", "WdEZ", "WcTDCCZ", "WcEZ", "WF"}) {
+  for (const auto* types :
+       {"WddcCZ", "WdcddCCZ", "WC", "WdEZ", "WcTDCCZ", "WcTDCZ", "WcEZ", "WF"}) {
     Dialogue dialogue(simple());
     EXPECT_TRUE(dialogue.takes(types)) << types;
     EXPECT_FALSE(dialogue.dialogue.in_copy_both());

@@ -41,10 +41,13 @@ RC_GTEST_PROP(Quoting, ComesBack, ()) {
 TEST(ReplicationCommands, AskForIdentityAndHistory) {
   EXPECT_EQ(identify_system(), "IDENTIFY_SYSTEM");
   EXPECT_EQ(timeline_history(3), "TIMELINE_HISTORY 3");
+  EXPECT_THROW(timeline_history(0), std::invalid_argument);
+  EXPECT_EQ(show("wal_segment_size"), "SHOW \"wal_segment_size\"");
+  EXPECT_EQ(show("an.\"extension.s"), "SHOW \"an\".\"\"\"extension\".\"s\"");
 }
 
 TEST(CreateReplicationSlot, UsesParenthesesFrom15On) {
-  EXPECT_EQ(create_replication_slot({.slot = "s"}, 150'000),
+  EXPECT_EQ(create_replication_slot(CreateLogicalSlot{.slot = "s"}, 150'000),
             "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput (SNAPSHOT 'nothing')");
   EXPECT_EQ(create_replication_slot({.slot = "s",
                                      .temporary = true,
@@ -57,7 +60,7 @@ TEST(CreateReplicationSlot, UsesParenthesesFrom15On) {
 }
 
 TEST(CreateReplicationSlot, UsesKeywordsBefore15) {
-  EXPECT_EQ(create_replication_slot({.slot = "s"}, 140'010),
+  EXPECT_EQ(create_replication_slot(CreateLogicalSlot{.slot = "s"}, 140'010),
             "CREATE_REPLICATION_SLOT \"s\" LOGICAL pgoutput NOEXPORT_SNAPSHOT");
   EXPECT_EQ(create_replication_slot({.slot = "s", .temporary = true, .snapshot = SlotSnapshot::use},
                                     140'010),
@@ -71,13 +74,45 @@ TEST(CreateReplicationSlot, RefusesWhatTheServerHasNoWordsFor) {
                std::invalid_argument);
 }
 
+TEST(CreateReplicationSlot, MakesPhysicalOnes) {
+  EXPECT_EQ(create_replication_slot(CreatePhysicalSlot{.slot = "s"}, 180'000),
+            "CREATE_REPLICATION_SLOT \"s\" PHYSICAL");
+  const CreatePhysicalSlot reserving{.slot = "s", .temporary = true, .reserve_wal = true};
+  EXPECT_EQ(create_replication_slot(reserving, 150'000),
+            "CREATE_REPLICATION_SLOT \"s\" TEMPORARY PHYSICAL (RESERVE_WAL)");
+  EXPECT_EQ(create_replication_slot(reserving, 140'010),
+            "CREATE_REPLICATION_SLOT \"s\" TEMPORARY PHYSICAL RESERVE_WAL");
+}
+
+TEST(AlterReplicationSlot, ChangesWhatTheServerCan) {
+  EXPECT_EQ(alter_replication_slot({.slot = "s", .failover = true}, 170'000),
+            "ALTER_REPLICATION_SLOT \"s\" (FAILOVER 'true')");
+  EXPECT_EQ(alter_replication_slot({.slot = "s", .failover = false, .two_phase = true}, 180'000),
+            "ALTER_REPLICATION_SLOT \"s\" (FAILOVER 'false', TWO_PHASE 'true')");
+  EXPECT_THROW(alter_replication_slot({.slot = "s"}, 180'000), std::invalid_argument);
+  EXPECT_THROW(alter_replication_slot({.slot = "s", .failover = true}, 160'000),
+               std::invalid_argument);
+  EXPECT_THROW(alter_replication_slot({.slot = "s", .two_phase = true}, 170'000),
+               std::invalid_argument);
+}
+
+TEST(ReadReplicationSlot, IsOf15) {
+  EXPECT_EQ(read_replication_slot("s", 150'000), "READ_REPLICATION_SLOT \"s\"");
+  EXPECT_THROW(read_replication_slot("s", 140'010), std::invalid_argument);
+}
+
+TEST(UploadManifest, IsOf17) {
+  EXPECT_EQ(upload_manifest(170'000), "UPLOAD_MANIFEST");
+  EXPECT_THROW(upload_manifest(160'000), std::invalid_argument);
+}
+
 TEST(DropReplicationSlot, MayWait) {
   EXPECT_EQ(drop_replication_slot("s", false), "DROP_REPLICATION_SLOT \"s\"");
   EXPECT_EQ(drop_replication_slot("s", true), "DROP_REPLICATION_SLOT \"s\" WAIT");
 }
 
 TEST(StartReplication, MentionsOnlyWhatIsSet) {
-  EXPECT_EQ(start_replication({.slot = "s", .publications = {"p"}}),
+  EXPECT_EQ(start_replication(StartLogicalReplication{.slot = "s", .publications = {"p"}}),
             "START_REPLICATION SLOT \"s\" LOGICAL 0/0 (proto_version '1', "
             "publication_names '\"p\"')");
   EXPECT_EQ(start_replication({.slot = "s",
@@ -87,10 +122,19 @@ TEST(StartReplication, MentionsOnlyWhatIsSet) {
                                .messages = true,
                                .binary = false,
                                .streaming = "parallel",
+                               .two_phase = true,
                                .origin = "none"}),
             "START_REPLICATION SLOT \"s\" LOGICAL 0/16B3748 (proto_version '4', "
             "publication_names '\"p\"', messages 'true', binary 'false', streaming 'parallel', "
-            "origin 'none')");
+            "two_phase 'true', origin 'none')");
+}
+
+TEST(StartReplication, StreamsPhysically) {
+  EXPECT_EQ(start_replication(StartPhysicalReplication{.start = Lsn{0x3000000}}),
+            "START_REPLICATION PHYSICAL 0/3000000");
+  EXPECT_EQ(start_replication(
+                StartPhysicalReplication{.slot = "s", .start = Lsn{0x1000000000}, .timeline = 3}),
+            "START_REPLICATION SLOT \"s\" PHYSICAL 10/0 TIMELINE 3");
 }
 
 TEST(StartReplication, QuotesPublicationsTwice) {

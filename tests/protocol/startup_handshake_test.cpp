@@ -11,12 +11,21 @@ namespace {
 
 TEST(StartupHandshake, StartsWithTheStartupMessageWhenTlsIsNotWanted) {
   auto given = parameters();
-  given.replication = true;
+  given.walsender = Walsender::database;
   given.settings = {{"DateStyle", "ISO"}};
   StartupHandshake handshake(given);
   const auto step = handshake.start();
   EXPECT_EQ(std::get<SendBytes>(step).bytes.substr(8),
             std::string("user\0me\0database\0shop\0replication\0database\0DateStyle\0ISO\0\0", 58));
+}
+
+TEST(StartupHandshake, AsksForAPhysicalWalsender) {
+  auto given = parameters();
+  given.walsender = Walsender::physical;
+  StartupHandshake handshake(given);
+  const auto step = handshake.start();
+  EXPECT_EQ(std::get<SendBytes>(step).bytes.substr(8),
+            std::string("user\0me\0database\0shop\0replication\0true\0\0", 40));
 }
 
 TEST(StartupHandshake, AsksForTlsFirst) {

@@ -13,9 +13,9 @@
 #include "cdc/daemon/session_start.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "config/load_settings.hpp"
-#include "protocol/replication_commands.hpp"
 #include "protocol/server_error.hpp"
 #include "replication/catalog.hpp"
+#include "replication/replication_commands.hpp"
 #include "replication/session_settings.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -96,7 +96,7 @@ asio::awaitable<void> drop_slot(Work& work) {
   replication::Connection stream(work.io, work.settings.limits.message_bytes);
   co_await stream.open(target, replication::Purpose::replication, replication::session_settings());
   try {
-    co_await stream.query(protocol::drop_replication_slot(work.settings.source.slot, false));
+    co_await replication::drop_replication_slot(stream, work.settings.source.slot, false);
   } catch (const protocol::ServerError& error) {
     if (error.sqlstate() != object_in_use) throw;
     throw StopError(exit_slot_in_use, std::string(error.what()) + "; stop who uses it first");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs replication_live_tests against a private PostgreSQL 15 with every authentication method and
 TLS, a standby of it, and a server of each other major. Needs Python's standard library, PostgreSQL's
-binaries (scripts/install_postgres_majors) and openssl only."""
+binaries (scripts/install_postgres_majors, scripts/install_postgres_clients) and openssl only."""
 import argparse
 import contextlib
 import os
@@ -22,6 +22,8 @@ from harness import certificates  # noqa: E402
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
 TIME_LIMIT_S = 500
+# pg_combinebackup and pg_receivewal, which the npm servers come without.
+CLIENTS = Path(os.environ.get("PGCOURIER_CLIENTS", Path(__file__).resolve().parents[3] / "build" / "postgres_clients"))
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 PG_HBA = """
@@ -88,6 +90,8 @@ class Server:
             "ssl_cert_file": self.certs / "server.crt", "ssl_key_file": self.certs / "server.key",
             "ssl_ca_file": self.certs / "root.crt", "log_min_messages": "fatal",
         }
+        if int((self.data / "PG_VERSION").read_text()) >= 17:
+            settings["summarize_wal"] = "on"
         with open(self.data / "postgresql.auto.conf", "a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         (self.data / "pg_hba.conf").write_text(PG_HBA)
@@ -158,9 +162,10 @@ def main():
         standby.configure()
         standby.start()
         cleanup.callback(standby.stop)
-        ports = {15: primary.port}
+        ports, binaries = {15: primary.port}, {15: BINARIES}
         for major in (14, 16, 17, 18):
-            server = Server(folder, f"major{major}", certs, OTHER_MAJORS / str(major) / "bin")
+            binaries[major] = OTHER_MAJORS / str(major) / "bin"
+            server = Server(folder, f"major{major}", certs, binaries[major])
             server.initdb()
             server.start()
             cleanup.callback(server.stop)
@@ -170,6 +175,9 @@ def main():
         control = " ".join(AS_POSTGRES + [str(BINARIES / "pg_ctl"), "-D", str(primary.data), "-s", "-w"])
         sys.exit(run(options.program, options.arguments, {
             **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
+            **{f"PGCOURIER_TEST_BINARIES_{major}": str(path) for major, path in binaries.items()},
+            **{f"PGCOURIER_TEST_CLIENTS_{major}": str(CLIENTS / str(major) / "bin") for major in (17, 18)},
+            "PGCOURIER_TEST_RESTORE": f"{sys.executable} {Path(__file__).resolve().parent / 'restore.py'}",
             "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
             "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(primary.data.stat().st_uid).pw_name,
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
