@@ -29,13 +29,12 @@ class AuthenticationPolicy {
   // At AuthenticationOk. `completed`: we have done our part of a method that was allowed.
   void check_outcome(bool completed, bool channel_bound) const;
 
+  bool allows(AuthenticationMethod method) const;
   bool binding_required() const { return binding_ == Binding::require; }
   bool binding_disabled() const { return binding_ == Binding::disable; }
 
  private:
   enum class Binding { disable, prefer, require };
-
-  bool allows(AuthenticationMethod method) const;
 
   std::uint8_t allowed_methods_;  // one bit a method
   Binding binding_;

@@ -35,19 +35,22 @@ struct Unsupported {
 struct StartupHandshake::Impl {
   enum class State {
     fresh,
-    sending_ssl_request,
+    sending_request,
     awaiting_answer,
     starting_tls,
+    starting_gss,
+    asking_gss,
     sending,
     reading,
     ready
   };
   // How far the server's authentication request has come.
-  enum class Progress { not_asked, answered, in_scram, done };
+  enum class Progress { not_asked, answered, in_scram, in_gss, done };
 
   explicit Impl(StartupParameters given)
       : parameters(std::move(given)),
         policy(parameters.require_auth, parameters.channel_binding),
+        encryption(parameters),
         negotiation(parameters.min_protocol_version, parameters.max_protocol_version) {}
   ~Impl() {
     if (parameters.password) {
@@ -72,6 +75,32 @@ struct StartupHandshake::Impl {
     std::string bytes;
     append_startup_message(bytes, parameters.max_protocol_version, list);
     return send(std::move(bytes));
+  }
+
+  HandshakeStep request_encryption(void (*append)(std::string&)) {
+    state = State::sending_request;
+    SendBytes request;
+    append(request.bytes);
+    return request;
+  }
+
+  HandshakeStep follow(EncryptionNegotiation::Next next) {
+    using Next = EncryptionNegotiation::Next;
+    switch (next) {
+      case Next::ask_for_gss:
+        return request_encryption(append_gss_enc_request);
+      case Next::ask_for_tls:
+        return request_encryption(append_ssl_request);
+      case Next::start_gss:
+        state = State::starting_gss;
+        return StartGss{};
+      case Next::start_tls:
+        state = State::starting_tls;
+        return StartTls{};
+      case Next::send_startup_message:
+        break;
+    }
+    return send_startup_message();
   }
 
   const std::string& password(std::string_view method) const {
@@ -134,7 +163,13 @@ struct StartupHandshake::Impl {
       throw AuthenticationError(
           "the server let us in without proving that it knows the password (SCRAM cut short)");
     }
-    policy.check_outcome(progress != Progress::not_asked, scram && scram_bound);
+    if (progress == Progress::in_gss && !gss_complete) {
+      throw AuthenticationError(
+          "the server let us in without proving who it is (GSSAPI cut short)");
+    }
+    // Who encrypts by GSSAPI has authenticated by it, so the server need not ask.
+    const bool by_encryption = over_gss && policy.allows(AuthenticationMethod::gss);
+    policy.check_outcome(progress != Progress::not_asked || by_encryption, scram && scram_bound);
     progress = Progress::done;
     return ReadMessage{};
   }
@@ -173,14 +208,26 @@ struct StartupHandshake::Impl {
     scram_in_progress().verify(message.data);
     return ReadMessage{};
   }
-  HandshakeStep answer(const AuthenticationGSS&) { refuse({AuthenticationMethod::gss, "GSSAPI"}); }
+  HandshakeStep answer(const AuthenticationGSS&) {
+    expect_first_request(AuthenticationMethod::gss);
+    if (over_gss) throw ProtocolError("Authentication", "GSSAPI within GSSAPI encryption");
+    progress = Progress::in_gss;
+    return ask_gss({});
+  }
   HandshakeStep answer(const AuthenticationSSPI&) { refuse({AuthenticationMethod::sspi, "SSPI"}); }
   HandshakeStep answer(const AuthenticationKerberosV5&) {
     throw AuthenticationError(
         "the server asks for Kerberos V5 authentication, which is not supported");
   }
-  HandshakeStep answer(const AuthenticationGSSContinue&) {
-    throw ProtocolError("Authentication", "a GSSAPI message outside of GSSAPI");
+  HandshakeStep answer(const AuthenticationGSSContinue& message) {
+    if (progress != Progress::in_gss || gss_complete) {
+      throw ProtocolError("Authentication", "a GSSAPI message outside of GSSAPI");
+    }
+    return ask_gss(message.data);
+  }
+  AskGss ask_gss(ByteView token) {
+    state = State::asking_gss;
+    return {std::string(token)};
   }
   HandshakeStep answer(const AuthenticationUnknown& request) {
     throw AuthenticationError("the server asks for an authentication method that is not known (" +
@@ -234,10 +281,13 @@ struct StartupHandshake::Impl {
 
   StartupParameters parameters;
   AuthenticationPolicy policy;
+  EncryptionNegotiation encryption;
   VersionNegotiation negotiation;
   State state = State::fresh;
   Progress progress = Progress::not_asked;
   bool over_tls = false;
+  bool over_gss = false;
+  bool gss_complete = false;
   std::optional<std::string> certificate_hash;
   std::optional<ScramClient> scram;
   bool scram_bound = false;
@@ -252,21 +302,11 @@ StartupHandshake::~StartupHandshake() = default;
 
 HandshakeStep StartupHandshake::start() {
   impl_->expect(Impl::State::fresh);
-  if (impl_->parameters.direct_tls) {
-    impl_->state = Impl::State::starting_tls;
-    return StartTls{};
-  }
-  if (!impl_->parameters.ask_for_tls && !impl_->parameters.insist_on_tls) {
-    return impl_->send_startup_message();
-  }
-  impl_->state = Impl::State::sending_ssl_request;
-  SendBytes request;
-  append_ssl_request(request.bytes);
-  return request;
+  return impl_->follow(impl_->encryption.start());
 }
 
 HandshakeStep StartupHandshake::sent() {
-  if (impl_->state == Impl::State::sending_ssl_request) {
+  if (impl_->state == Impl::State::sending_request) {
     impl_->state = Impl::State::awaiting_answer;
     return ReadByte{};
   }
@@ -277,27 +317,7 @@ HandshakeStep StartupHandshake::sent() {
 
 HandshakeStep StartupHandshake::on_byte(char answer) {
   impl_->expect(Impl::State::awaiting_answer);
-  switch (answer) {
-    case 'S':
-      impl_->state = Impl::State::starting_tls;
-      return StartTls{};
-    case 'N':
-      if (impl_->parameters.insist_on_tls) {
-        throw AuthenticationError("the server does not support TLS, but sslmode requires it");
-      }
-      return impl_->send_startup_message();
-    case 'E': {
-      // A postmaster that can't start a process for us. What follows is unframed, unencrypted text
-      // that anybody could have written, so it is not read; the connection is of no more use.
-      ServerFields fields;
-      fields.severity_unlocalized = "FATAL";
-      fields.sqlstate = "57P03";  // cannot_connect_now
-      fields.message = "the server answered the request for TLS with an error";
-      throw ServerError(std::move(fields));
-    }
-    default:
-      throw ProtocolError("SSLRequest", "the answer is neither S nor N; is this PostgreSQL?");
-  }
+  return impl_->follow(impl_->encryption.on_answer(answer));
 }
 
 HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash) {
@@ -307,6 +327,22 @@ HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_ha
     impl_->certificate_hash = std::move(certificate_hash);
   }
   return impl_->send_startup_message();
+}
+
+HandshakeStep StartupHandshake::on_gss_encryption() {
+  impl_->expect(Impl::State::starting_gss);
+  impl_->over_gss = true;
+  return impl_->send_startup_message();
+}
+
+HandshakeStep StartupHandshake::on_gss_token(std::string_view token, bool complete) {
+  impl_->expect(Impl::State::asking_gss);
+  impl_->gss_complete = complete;
+  impl_->state = Impl::State::reading;
+  if (token.empty()) return ReadMessage{};
+  std::string bytes;
+  append_gss_response(bytes, token);
+  return impl_->send(std::move(bytes));
 }
 
 HandshakeStep StartupHandshake::on_message(char type, ByteView body) {

@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "protocol/authentication_error.hpp"
+#include "protocol/encryption_negotiation.hpp"
 #include "protocol/version_negotiation.hpp"
 #include "protocol/wire_reader.hpp"
 
@@ -20,19 +22,23 @@ namespace pgcourier::protocol {
 struct SendBytes {
   std::string bytes;
 };
-struct ReadByte {};     // the server's one-byte answer to SSLRequest; not one byte more
-struct StartTls {};     // then on_tls()
+struct ReadByte {};  // the server's one-byte answer to SSLRequest, GSSENCRequest; not one more
+struct StartTls {};  // then on_tls()
+struct StartGss {};  // GSSAPI encryption; then on_gss_encryption()
+// Authentication by GSSAPI: what the server says to the library, at first nothing; then
+// on_gss_token().
+struct AskGss {
+  std::string token;
+};
 struct ReadMessage {};  // one whole message
 struct Ready {};        // ReadyForQuery came; see session()
-using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, Ready>;
+using HandshakeStep =
+    std::variant<SendBytes, ReadByte, StartTls, StartGss, AskGss, ReadMessage, Ready>;
 
-struct StartupParameters {
+struct StartupParameters : EncryptionWishes {
   std::string user;
   std::string database;
   std::optional<std::string> password;
-  bool ask_for_tls = true;
-  bool insist_on_tls = false;  // an 'N' to SSLRequest is AuthenticationError
-  bool direct_tls = false;     // without SSLRequest: TLS from the first byte on, PostgreSQL 17
   // What we ask for, and the oldest version to go back to.
   std::uint32_t max_protocol_version = protocol_3_0;
   std::uint32_t min_protocol_version = protocol_3_0;
@@ -68,6 +74,9 @@ class StartupHandshake {
   // After TLS is up. `certificate_hash`: of the server's certificate, RFC 5929's
   // tls-server-end-point, for SCRAM-SHA-256-PLUS; empty if it can't be computed.
   HandshakeStep on_tls(std::optional<std::string> certificate_hash);
+  HandshakeStep on_gss_encryption();
+  // The library's answer to AskGss, empty if it has none; `complete`: it believes the server.
+  HandshakeStep on_gss_token(std::string_view token, bool complete);
   HandshakeStep on_message(char type, ByteView body);
 
   const ServerSession& session() const;
