@@ -25,8 +25,6 @@ struct Refused {
 };
 
 constexpr auto refused = std::to_array<Refused>({
-    {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
-    {"gssdelegation", "0", "GSSAPI is not there"},
     {"sslcertmode", "disable|allow", "only sslcertmode=disable and allow are there"},
     {"sslcrldir", "", "a folder of revocation lists is not read: put them into one file, sslcrl="},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},
@@ -186,6 +184,7 @@ ConnectionTarget resolve_connection(const ConnectionKeywords& written,
   target.database = first_not_empty(values.text("dbname"), target.user);
   target.target_session_attrs = resolve_target_session_attrs(values);
   resolve_tls(values, target);
+  resolve_gss(values, target);
   target.require_auth = values.text("require_auth");
   check_require_auth(target.require_auth);
   target.channel_binding =

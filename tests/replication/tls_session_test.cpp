@@ -83,7 +83,7 @@ std::string handshake(bool direct, const std::string& chosen) {
   const TlsContext context(target);
   try {
     TlsSession session(context, {}, sockets[0]);
-    while (session.handshake() != TlsWants::nothing) {
+    while (session.handshake() != Wants::nothing) {
     }
   } catch (const std::runtime_error& error) {
     outcome = error.what();
