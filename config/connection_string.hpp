@@ -22,6 +22,7 @@ using ConnectionKeywords = std::map<std::string, std::string, std::less<>>;
 ConnectionKeywords parse_connection_string(std::string_view text);
 
 enum class SslMode { disable, allow, prefer, require, verify_ca, verify_full };
+enum class GssEncMode { disable, prefer, require };
 enum class TargetSessionAttrs { any, read_write, read_only, primary, standby, prefer_standby };
 
 // One place to try.
@@ -59,7 +60,10 @@ struct ConnectionTarget {
   std::string oauth_token;
   std::string oauth_token_file;
   std::vector<std::string> oauth_token_command;
-  std::string require_auth;     // as given; empty: anything
+  GssEncMode gss_enc_mode = GssEncMode::prefer;
+  std::string krb_srv_name = "postgres";  // the server's principal is this name @ its host
+  bool gss_delegation = false;            // the server may act in our name elsewhere
+  std::string require_auth;               // as given; empty: anything
   std::string require_peer;     // the user a server behind a Unix-domain socket runs as; empty: any
   std::string channel_binding;  // disable | prefer | require
   // Of PostgreSQL's protocol, as in the StartupMessage: 3 << 16 | minor.

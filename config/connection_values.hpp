@@ -40,6 +40,7 @@ std::optional<int> parse_libpq_integer(const std::string& text);
 
 // The steps of resolve_connection that have a file of their own.
 void resolve_hosts(const ConnectionValues& values, ConnectionTarget& target);
+void resolve_gss(const ConnectionValues& values, ConnectionTarget& target);
 void resolve_tls(const ConnectionValues& values, ConnectionTarget& target);
 
 }  // namespace pgcourier::config

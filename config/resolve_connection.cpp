@@ -28,8 +28,6 @@ constexpr std::string_view use_oauth_token =
     "a token is not asked for, but taken from source.oauth_token or source.oauth_token_command";
 
 constexpr auto refused = std::to_array<Refused>({
-    {"gssencmode", "disable|prefer", "GSSAPI encryption is not there: use TLS, gssencmode=disable"},
-    {"gssdelegation", "0", "GSSAPI is not there"},
     {"sslkeylogfile", "", "TLS keys are never written to a file"},
     {"scram_client_key", "", "SCRAM keys are not taken: give the password"},
     {"scram_server_key", "", "SCRAM keys are not taken: give the password"},
@@ -186,6 +184,7 @@ ConnectionTarget resolve_connection(const ConnectionKeywords& written,
   target.database = first_not_empty(values.text("dbname"), target.user);
   target.target_session_attrs = resolve_target_session_attrs(values);
   resolve_tls(values, target);
+  resolve_gss(values, target);
   target.require_auth = values.text("require_auth");
   check_require_auth(target.require_auth);
   target.require_peer = values.text("requirepeer");

@@ -12,4 +12,11 @@ class AuthenticationError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// GSSAPI encryption is insisted on, or nothing else can follow on this connection, and the server
+// does not have it. Another connection may do without.
+class GssEncryptionRefused : public AuthenticationError {
+ public:
+  using AuthenticationError::AuthenticationError;
+};
+
 }  // namespace pgcourier::protocol

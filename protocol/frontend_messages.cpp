@@ -9,6 +9,7 @@ namespace pgcourier::protocol {
 namespace {
 
 // Version numbers that never will be, §55.7.
+constexpr std::uint32_t gss_enc_request_code = 1234 << 16 | 5680;
 constexpr std::uint32_t ssl_request_code = 1234 << 16 | 5679;
 constexpr std::uint32_t cancel_request_code = 1234 << 16 | 5678;
 
@@ -24,6 +25,13 @@ std::uint32_t length32(ByteView value) {
     throw std::length_error("a value longer than 2 GiB can't be sent");
   }
   return static_cast<std::uint32_t>(value.size());
+}
+
+void append_request_code(std::string& out, std::uint32_t code) {
+  WireWriter writer(out);
+  writer.begin_untagged_message();
+  writer.u32(code);
+  writer.finish_message();
 }
 
 void append_empty_message(std::string& out, char type) {
@@ -89,12 +97,9 @@ void append_startup_message(std::string& out, std::uint32_t version,
   writer.finish_message();
 }
 
-void append_ssl_request(std::string& out) {
-  WireWriter writer(out);
-  writer.begin_untagged_message();
-  writer.u32(ssl_request_code);
-  writer.finish_message();
-}
+void append_ssl_request(std::string& out) { append_request_code(out, ssl_request_code); }
+
+void append_gss_enc_request(std::string& out) { append_request_code(out, gss_enc_request_code); }
 
 void append_cancel_request(std::string& out, std::int32_t process_id, ByteView cancel_key) {
   WireWriter writer(out);
@@ -119,6 +124,8 @@ void append_sasl_initial_response(std::string& out, std::string_view mechanism, 
 }
 
 void append_sasl_response(std::string& out, ByteView data) { append_data_message(out, 'p', data); }
+
+void append_gss_response(std::string& out, ByteView token) { append_data_message(out, 'p', token); }
 
 void append_query(std::string& out, std::string_view sql) { append_text_message(out, 'Q', sql); }
 

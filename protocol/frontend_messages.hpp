@@ -19,12 +19,14 @@ using StartupParameter = std::pair<std::string, std::string>;
 void append_startup_message(std::string& out, std::uint32_t version,
                             std::span<const StartupParameter> parameters);
 void append_ssl_request(std::string& out);
+void append_gss_enc_request(std::string& out);
 void append_cancel_request(std::string& out, std::int32_t process_id, ByteView cancel_key);
 
 // Authentication.
 void append_password_message(std::string& out, std::string_view password);
 void append_sasl_initial_response(std::string& out, std::string_view mechanism, ByteView data);
 void append_sasl_response(std::string& out, ByteView data);
+void append_gss_response(std::string& out, ByteView token);
 
 // Simple query.
 void append_query(std::string& out, std::string_view sql);

@@ -2,17 +2,12 @@
 
 #include <openssl/crypto.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <type_traits>
 
-#include "protocol/authentication_messages.hpp"
-#include "protocol/authentication_policy.hpp"
 #include "protocol/backend_messages.hpp"
 #include "protocol/frontend_messages.hpp"
-#include "protocol/oauth_client.hpp"
-#include "protocol/password_auth.hpp"
-#include "protocol/scram_client.hpp"
+#include "protocol/startup_authentication.hpp"
 
 namespace pgcourier::protocol {
 namespace {
@@ -20,36 +15,25 @@ namespace {
 // A server reports some fifteen; a stranger shall not fill our memory with more.
 constexpr std::size_t most_parameters = 1000;
 
-bool offers(const AuthenticationSASL& request, std::string_view mechanism) {
-  return std::find(request.mechanisms.begin(), request.mechanisms.end(), mechanism) !=
-         request.mechanisms.end();
-}
-
-// A name for the methods that need no more than a sentence.
-struct Unsupported {
-  AuthenticationMethod method;
-  std::string_view name;
-};
-
 }  // namespace
 
 struct StartupHandshake::Impl {
   enum class State {
     fresh,
-    sending_ssl_request,
+    sending_request,
     awaiting_answer,
     starting_tls,
+    starting_gss,
+    asking_gss,
     sending,
     reading,
     getting_token,
     ready
   };
-  // How far the server's authentication request has come.
-  enum class Progress { not_asked, answered, in_scram, in_oauth, done };
-
   explicit Impl(StartupParameters given)
       : parameters(std::move(given)),
-        policy(parameters.require_auth, parameters.channel_binding),
+        authentication(parameters),
+        encryption(parameters),
         negotiation(parameters.min_protocol_version, parameters.max_protocol_version) {}
   ~Impl() {
     if (parameters.password) {
@@ -83,170 +67,44 @@ struct StartupHandshake::Impl {
     return send(std::move(bytes));
   }
 
-  const std::string& password(std::string_view method) const {
-    if (!parameters.password || parameters.password->empty()) {
-      throw AuthenticationError("the server asks for a password (" + std::string(method) +
-                                "), but none was given");
-    }
-    return *parameters.password;
+  HandshakeStep request_encryption(void (*append)(std::string&)) {
+    state = State::sending_request;
+    SendBytes request;
+    append(request.bytes);
+    return request;
   }
 
-  // A server that asks again after an answer is fishing for the password in another form.
-  void expect_first_request(AuthenticationMethod method) {
-    if (progress != Progress::not_asked) {
-      throw ProtocolError("Authentication", "a second request for authentication");
+  HandshakeStep follow(EncryptionNegotiation::Next next) {
+    using Next = EncryptionNegotiation::Next;
+    switch (next) {
+      case Next::ask_for_gss:
+        return request_encryption(append_gss_enc_request);
+      case Next::ask_for_tls:
+        return request_encryption(append_ssl_request);
+      case Next::start_gss:
+        state = State::starting_gss;
+        return StartGss{};
+      case Next::start_tls:
+        state = State::starting_tls;
+        return StartTls{};
+      case Next::send_startup_message:
+        break;
     }
-    policy.check_request(method);
+    return send_startup_message();
   }
 
-  ScramClient& scram_in_progress() {
-    if (progress != Progress::in_scram) {
-      throw ProtocolError("Authentication", "a SASL message outside of SASL");
-    }
-    return *scram;
-  }
-
-  [[noreturn]] void refuse(const Unsupported& unsupported) {
-    expect_first_request(unsupported.method);
-    throw AuthenticationError("the server asks for " + std::string(unsupported.name) +
-                              " authentication, which is not supported");
-  }
-
-  ChannelBinding choose_binding(const AuthenticationSASL& request) const {
-    const bool plus_offered = offers(request, "SCRAM-SHA-256-PLUS");
-    if (policy.binding_required() && !over_tls) {
-      throw AuthenticationError("channel_binding=require, but the connection does not use TLS");
-    }
-    if (plus_offered && !over_tls) {
-      throw AuthenticationError(
-          "the server offers SCRAM-SHA-256-PLUS on a connection without TLS: somebody between us "
-          "may have removed it");
-    }
-    const bool able = over_tls && certificate_hash && !policy.binding_disabled();
-    if (able && plus_offered) return ChannelBinding::tls_server_end_point(*certificate_hash);
-    if (policy.binding_required()) {
-      throw AuthenticationError(
-          plus_offered
-              ? "channel_binding=require, but the server's certificate has no hash to bind to"
-              : "channel_binding=require, but the server does not offer it");
-    }
-    if (!offers(request, "SCRAM-SHA-256")) {
-      std::string offered;
-      for (const auto mechanism : request.mechanisms) (offered += ' ') += mechanism;
-      throw AuthenticationError("the server offers no SASL mechanism that is supported:" + offered);
-    }
-    return able ? ChannelBinding::not_offered() : ChannelBinding::unsupported();
-  }
-
-  // Where both are possible SCRAM comes first: it keeps the secret, and the server proves itself.
-  bool chooses_oauth(const AuthenticationSASL& request) const {
-    if (!offers(request, "OAUTHBEARER")) return false;
-    const bool scram_offered =
-        offers(request, "SCRAM-SHA-256") || offers(request, "SCRAM-SHA-256-PLUS");
-    if (!scram_offered || !policy.allows(AuthenticationMethod::scram_sha_256)) return true;
-    const bool has_password = parameters.password && !parameters.password->empty();
-    return !has_password && parameters.has_oauth_token &&
-           policy.allows(AuthenticationMethod::oauth) && !policy.binding_required();
-  }
-
-  HandshakeStep ask_for_token() {
-    expect_first_request(AuthenticationMethod::oauth);
-    if (!parameters.has_oauth_token) {
-      throw AuthenticationError(
-          "the server asks for an OAuth token, but none was given: set source.oauth_token or "
-          "source.oauth_token_command");
-    }
-    // RFC 7628 4: whoever reads the token can use it. That includes 127.0.0.1, where a tunnel may
-    // begin.
-    if (!over_tls && !parameters.unix_socket) {
-      throw AuthenticationError(
-          "the server asks for an OAuth token on a connection without TLS, where others could read "
-          "it: use sslmode=verify-full, or a Unix-domain socket");
-    }
-    progress = Progress::in_oauth;
-    state = State::getting_token;
-    return GetToken{};
-  }
-
-  [[noreturn]] void on_error(ByteView body) const {
-    const ServerError error(read_server_fields(body));
-    if (oauth && oauth->refused()) throw oauth->refusal(error);
-    throw error;
-  }
-
-  HandshakeStep answer(const AuthenticationOk&) {
-    if (progress == Progress::in_scram && !scram->verified()) {
-      throw AuthenticationError(
-          "the server let us in without proving that it knows the password (SCRAM cut short)");
-    }
-    if (oauth && oauth->refused()) {
-      throw ProtocolError("Authentication", "AuthenticationOk after the token was refused");
-    }
-    policy.check_outcome(progress != Progress::not_asked, scram && scram_bound);
-    progress = Progress::done;
-    return ReadMessage{};
-  }
-  HandshakeStep answer(const AuthenticationCleartextPassword&) {
-    expect_first_request(AuthenticationMethod::password);
-    std::string bytes;
-    append_password_message(bytes, password("cleartext"));
-    progress = Progress::answered;
-    return send(std::move(bytes));
-  }
-  HandshakeStep answer(const AuthenticationMD5Password& request) {
-    expect_first_request(AuthenticationMethod::md5);
-    std::string bytes;
-    append_password_message(bytes, md5_password(password("md5"), parameters.user, request.salt));
-    progress = Progress::answered;
-    return send(std::move(bytes));
-  }
-  HandshakeStep answer(const AuthenticationSASL& request) {
-    if (chooses_oauth(request)) return ask_for_token();
-    expect_first_request(AuthenticationMethod::scram_sha_256);
-    auto binding = choose_binding(request);
-    scram_bound = binding.bound();
-    scram.emplace(password("scram-sha-256"), parameters.scram_nonce, std::move(binding));
-    std::string bytes;
-    append_sasl_initial_response(bytes, scram->mechanism(), scram->client_first());
-    progress = Progress::in_scram;
-    return send(std::move(bytes));
-  }
-  HandshakeStep answer(const AuthenticationSASLContinue& message) {
-    std::string bytes;
-    append_sasl_response(bytes, progress == Progress::in_oauth
-                                    ? oauth->answer_challenge(message.data)
-                                    : scram_in_progress().client_final(message.data));
-    return send(std::move(bytes));
-  }
-  HandshakeStep answer(const AuthenticationSASLFinal& message) {
-    scram_in_progress().verify(message.data);
-    return ReadMessage{};
-  }
-  HandshakeStep answer(const AuthenticationGSS&) { refuse({AuthenticationMethod::gss, "GSSAPI"}); }
-  HandshakeStep answer(const AuthenticationSSPI&) { refuse({AuthenticationMethod::sspi, "SSPI"}); }
-  HandshakeStep answer(const AuthenticationKerberosV5&) {
-    throw AuthenticationError(
-        "the server asks for Kerberos V5 authentication, which is not supported");
-  }
-  HandshakeStep answer(const AuthenticationGSSContinue&) {
-    throw ProtocolError("Authentication", "a GSSAPI message outside of GSSAPI");
-  }
-  HandshakeStep answer(const AuthenticationUnknown& request) {
-    throw AuthenticationError("the server asks for an authentication method that is not known (" +
-                              std::to_string(request.code) + ")");
-  }
-
-  HandshakeStep on_authentication(ByteView body) {
-    const auto message = read_authentication(body);
-    if (progress == Progress::done) {
-      throw ProtocolError("Authentication", "it came after AuthenticationOk");
-    }
-    return std::visit([this](const auto& request) { return answer(request); }, message);
+  // What authentication wants next.
+  HandshakeStep advance(HandshakeStep step) {
+    if (std::holds_alternative<SendBytes>(step)) state = State::sending;
+    if (std::holds_alternative<ReadMessage>(step)) state = State::reading;
+    if (std::holds_alternative<AskGss>(step)) state = State::asking_gss;
+    if (std::holds_alternative<GetToken>(step)) state = State::getting_token;
+    return step;
   }
 
   HandshakeStep on_ready(ByteView body) {
     read_ready_for_query(body);
-    if (progress != Progress::done) {
+    if (!authentication.done()) {
       throw ProtocolError(ReadyForQuery::name, "it came before AuthenticationOk");
     }
     session.protocol_version = negotiation.spoken();
@@ -265,7 +123,7 @@ struct StartupHandshake::Impl {
   void keep_key(ByteView body) {
     const auto message = read_backend_key_data(body);
     // The version is settled only now.
-    if (progress != Progress::done) {
+    if (!authentication.done()) {
       throw ProtocolError(BackendKeyData::name, "it came before AuthenticationOk");
     }
     negotiation.check_cancel_key(message.cancel_key.size());
@@ -275,23 +133,19 @@ struct StartupHandshake::Impl {
 
   void negotiate(ByteView body) {
     const auto message = read_negotiate_protocol_version(body);
-    if (progress == Progress::done) {
+    if (authentication.done()) {
       throw ProtocolError(NegotiateProtocolVersion::name, "it came after AuthenticationOk");
     }
     negotiation.take(message);
   }
 
   StartupParameters parameters;
-  AuthenticationPolicy policy;
+  StartupAuthentication authentication;
+  EncryptionNegotiation encryption;
   VersionNegotiation negotiation;
   State state = State::fresh;
-  Progress progress = Progress::not_asked;
   bool over_tls = false;
   bool certificate_sent = false;
-  std::optional<std::string> certificate_hash;
-  std::optional<ScramClient> scram;
-  std::optional<OAuthClient> oauth;
-  bool scram_bound = false;
   ServerSession session;
 };
 
@@ -303,21 +157,11 @@ StartupHandshake::~StartupHandshake() = default;
 
 HandshakeStep StartupHandshake::start() {
   impl_->expect(Impl::State::fresh);
-  if (impl_->parameters.direct_tls) {
-    impl_->state = Impl::State::starting_tls;
-    return StartTls{};
-  }
-  if (!impl_->parameters.ask_for_tls && !impl_->parameters.insist_on_tls) {
-    return impl_->send_startup_message();
-  }
-  impl_->state = Impl::State::sending_ssl_request;
-  SendBytes request;
-  append_ssl_request(request.bytes);
-  return request;
+  return impl_->follow(impl_->encryption.start());
 }
 
 HandshakeStep StartupHandshake::sent() {
-  if (impl_->state == Impl::State::sending_ssl_request) {
+  if (impl_->state == Impl::State::sending_request) {
     impl_->state = Impl::State::awaiting_answer;
     return ReadByte{};
   }
@@ -328,27 +172,7 @@ HandshakeStep StartupHandshake::sent() {
 
 HandshakeStep StartupHandshake::on_byte(char answer) {
   impl_->expect(Impl::State::awaiting_answer);
-  switch (answer) {
-    case 'S':
-      impl_->state = Impl::State::starting_tls;
-      return StartTls{};
-    case 'N':
-      if (impl_->parameters.insist_on_tls) {
-        throw AuthenticationError("the server does not support TLS, but sslmode requires it");
-      }
-      return impl_->send_startup_message();
-    case 'E': {
-      // A postmaster that can't start a process for us. What follows is unframed, unencrypted text
-      // that anybody could have written, so it is not read; the connection is of no more use.
-      ServerFields fields;
-      fields.severity_unlocalized = "FATAL";
-      fields.sqlstate = "57P03";  // cannot_connect_now
-      fields.message = "the server answered the request for TLS with an error";
-      throw ServerError(std::move(fields));
-    }
-    default:
-      throw ProtocolError("SSLRequest", "the answer is neither S nor N; is this PostgreSQL?");
-  }
+  return impl_->follow(impl_->encryption.on_answer(answer));
 }
 
 HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_hash,
@@ -356,19 +180,28 @@ HandshakeStep StartupHandshake::on_tls(std::optional<std::string> certificate_ha
   impl_->expect(Impl::State::starting_tls);
   impl_->over_tls = true;
   impl_->certificate_sent = certificate_sent;
-  if (certificate_hash && !certificate_hash->empty()) {
-    impl_->certificate_hash = std::move(certificate_hash);
-  }
+  impl_->authentication.begin_tls(std::move(certificate_hash));
   return impl_->send_startup_message();
+}
+
+HandshakeStep StartupHandshake::on_gss_encryption() {
+  impl_->expect(Impl::State::starting_gss);
+  impl_->authentication.begin_gss();
+  return impl_->send_startup_message();
+}
+
+HandshakeStep StartupHandshake::on_gss_token(std::string_view token, bool complete) {
+  impl_->expect(Impl::State::asking_gss);
+  return impl_->advance(impl_->authentication.on_gss_token(token, complete));
 }
 
 HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
   impl_->expect(Impl::State::reading);
   switch (type) {
     case 'R':
-      return impl_->on_authentication(body);
+      return impl_->advance(impl_->authentication.on_request(body));
     case 'E':
-      impl_->on_error(body);
+      impl_->authentication.on_error(ServerError(read_server_fields(body)));
     case 'N':
       read_server_fields(body);
       return ReadMessage{};
@@ -390,10 +223,7 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
 
 HandshakeStep StartupHandshake::on_token(std::string token) {
   impl_->expect(Impl::State::getting_token);
-  impl_->oauth.emplace(std::move(token));
-  std::string bytes;
-  append_sasl_initial_response(bytes, "OAUTHBEARER", impl_->oauth->initial_response());
-  return impl_->send(std::move(bytes));
+  return impl_->advance(impl_->authentication.on_token(std::move(token)));
 }
 
 const ServerSession& StartupHandshake::session() const { return impl_->session; }

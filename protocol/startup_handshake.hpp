@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "protocol/authentication_error.hpp"
+#include "protocol/encryption_negotiation.hpp"
 #include "protocol/version_negotiation.hpp"
 #include "protocol/wire_reader.hpp"
 
@@ -20,12 +22,19 @@ namespace pgcourier::protocol {
 struct SendBytes {
   std::string bytes;
 };
-struct ReadByte {};     // the server's one-byte answer to SSLRequest; not one byte more
-struct StartTls {};     // then on_tls()
+struct ReadByte {};  // the server's one-byte answer to SSLRequest, GSSENCRequest; not one more
+struct StartTls {};  // then on_tls()
+struct StartGss {};  // GSSAPI encryption; then on_gss_encryption()
+// Authentication by GSSAPI: what the server says to the library, at first nothing; then
+// on_gss_token().
+struct AskGss {
+  std::string token;
+};
 struct ReadMessage {};  // one whole message
 struct GetToken {};     // for OAUTHBEARER, then on_token()
 struct Ready {};        // ReadyForQuery came; see session()
-using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, ReadMessage, GetToken, Ready>;
+using HandshakeStep =
+    std::variant<SendBytes, ReadByte, StartTls, StartGss, AskGss, ReadMessage, GetToken, Ready>;
 
 // What serves the session, §55.4.
 enum class Walsender {
@@ -34,16 +43,13 @@ enum class Walsender {
   database,  // replication=database: SQL too, and logical replication
 };
 
-struct StartupParameters {
+struct StartupParameters : EncryptionWishes {
   std::string user;
   std::string database;
   std::optional<std::string> password;
-  bool has_oauth_token = false;  // GetToken can be answered
-  bool unix_socket = false;      // nobody between us: a token may go without TLS
-  bool ask_for_tls = true;
-  bool insist_on_tls = false;          // an 'N' to SSLRequest is AuthenticationError
+  bool has_oauth_token = false;        // GetToken can be answered
+  bool unix_socket = false;            // nobody between us: a token may go without TLS
   bool insist_on_certificate = false;  // of ours; not sent is AuthenticationError, before the rest
-  bool direct_tls = false;  // without SSLRequest: TLS from the first byte on, PostgreSQL 17
   // What we ask for, and the oldest version to go back to.
   std::uint32_t max_protocol_version = protocol_3_0;
   std::uint32_t min_protocol_version = protocol_3_0;
@@ -79,6 +85,9 @@ class StartupHandshake {
   // tls-server-end-point, for SCRAM-SHA-256-PLUS; empty if it can't be computed.
   // `certificate_sent`: of ours, because the server asked for it.
   HandshakeStep on_tls(std::optional<std::string> certificate_hash, bool certificate_sent = false);
+  HandshakeStep on_gss_encryption();
+  // The library's answer to AskGss, empty if it has none; `complete`: it believes the server.
+  HandshakeStep on_gss_token(std::string_view token, bool complete);
   HandshakeStep on_message(char type, ByteView body);
   // The token is sent as it is, and wiped.
   HandshakeStep on_token(std::string token);

@@ -4,7 +4,7 @@
 
 #include "protocol/frontend_messages.hpp"
 #include "replication/connection.hpp"
-#include "replication/tls.hpp"
+#include "replication/encryption.hpp"
 #include "replication/transport.hpp"
 
 namespace pgcourier::replication {
@@ -16,16 +16,27 @@ asio::awaitable<char> read_byte(Transport& transport) {
   co_return byte;
 }
 
-asio::awaitable<void> start_tls(Transport& transport, const CancelTarget& cancelled) {
-  std::string request;
-  protocol::append_ssl_request(request);
+asio::awaitable<void> agree(Transport& transport, const std::string& request, char agreement) {
   transport.send(request);
   const char answer = co_await read_byte(transport);
-  if (answer != 'S') {
-    throw ConnectionError(transport.peer() + ": TLS is refused for a cancel request");
+  if (answer != agreement) {
+    throw ConnectionError(transport.peer() + ": encryption is refused for a cancel request");
   }
-  const TlsContext context(cancelled.target);
-  co_await transport.start_tls(context, cancelled.host);
+}
+
+asio::awaitable<void> encrypt(Transport& transport, const CancelTarget& cancelled) {
+  std::string request;
+  if (cancelled.encryption == Encryption::tls) {
+    protocol::append_ssl_request(request);
+    co_await agree(transport, request, 'S');
+    co_await start_tls(transport, cancelled.target, cancelled.host);
+  } else if (cancelled.encryption == Encryption::gss) {
+    const std::shared_ptr<GssInitiation> initiation =
+        co_await prepare_gss(transport, cancelled.target, cancelled.host);
+    protocol::append_gss_enc_request(request);
+    co_await agree(transport, request, 'G');
+    co_await start_gss(transport, initiation);
+  }
 }
 
 }  // namespace
@@ -41,7 +52,11 @@ asio::awaitable<void> send_cancel_request(asio::io_context& io, const CancelTarg
                                          std::to_string(timeout.count()) + " ms (connect_timeout)");
   }
   co_await transport->connect(cancelled.endpoint, cancelled.target, SocketUse::queries);
-  if (cancelled.with_tls) co_await start_tls(*transport, cancelled);
+  try {
+    co_await encrypt(*transport, cancelled);
+  } catch (const GssError& error) {
+    throw ConnectionError(transport->peer() + ": " + error.what());
+  }
   std::string request;
   protocol::append_cancel_request(request, cancelled.process_id, cancelled.cancel_key);
   transport->send(request);

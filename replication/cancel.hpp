@@ -8,6 +8,7 @@
 #include "config/connection_string.hpp"
 #include "replication/asio.hpp"
 #include "replication/endpoint.hpp"
+#include "replication/secure_session.hpp"
 
 namespace pgcourier::replication {
 
@@ -16,7 +17,7 @@ struct CancelTarget {
   config::ConnectionTarget target;
   config::Host host;
   Endpoint endpoint;
-  bool with_tls = false;
+  Encryption encryption = Encryption::none;  // the session's
   std::int32_t process_id = 0;
   std::string cancel_key;
 };

@@ -34,7 +34,7 @@ struct Connection::Impl {
     return {.target = target,
             .host = open.host,
             .endpoint = open.endpoint,
-            .with_tls = open.stream->transport().uses_tls(),
+            .encryption = open.stream->transport().encryption(),
             .process_id = open.state.server.process_id,
             .cancel_key = open.state.server.cancel_key};
   }
@@ -53,7 +53,7 @@ struct Connection::Impl {
   OpenedSession session;
   config::ConnectionTarget target;
   bool streamed = false;  // copy-both was started
-  std::string outgoing;  // reused for each message
+  std::string outgoing;   // reused for each message
   std::string peer;
 };
 
@@ -234,8 +234,8 @@ ReadCounts Connection::read_counts() const {
   return impl_->session.stream ? impl_->session.stream->counts() : ReadCounts{};
 }
 
-bool Connection::uses_tls() const {
-  return impl_->session.stream && impl_->session.stream->transport().uses_tls();
+Encryption Connection::encryption() const {
+  return impl_->session.stream ? impl_->session.stream->transport().encryption() : Encryption::none;
 }
 
 }  // namespace pgcourier::replication

@@ -19,6 +19,7 @@
 #include "protocol/wire_reader.hpp"
 #include "replication/asio.hpp"
 #include "replication/read_counts.hpp"
+#include "replication/secure_session.hpp"
 
 namespace pgcourier::replication {
 
@@ -76,7 +77,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   // Tries the hosts in order until one accepts us and has the wanted target_session_attrs;
-  // connects, starts TLS if asked to, authenticates and waits for ReadyForQuery (§55.2.1).
+  // connects, starts encryption if asked to, authenticates and waits for ReadyForQuery (§55.2.1).
   // `session_settings` go into the StartupMessage, so they hold from the first query on.
   asio::awaitable<void> open(
       const config::ConnectionTarget& target, Purpose purpose,
@@ -112,7 +113,7 @@ class Connection {
   const protocol::QueryDialogue& dialogue() const;
 
   // CancelRequest (§55.2.8) for what is under way, over a connection of its own to the same address
-  // and with TLS if this one has it; returns when the server has taken it. What was under way ends
+  // and encrypted as this one is; returns when the server has taken it. What was under way ends
   // as if not cancelled if that came too late. Safe while next_reply() is suspended.
   asio::awaitable<void> cancel() const;
 
@@ -161,7 +162,8 @@ class Connection {
   // The host that was reached, with its address: to come back to the same server.
   const config::Host& host() const;
   const std::string& peer() const;  // "db1:5432" or the socket's path, for messages
-  bool uses_tls() const;
+  Encryption encryption() const;
+  bool uses_tls() const { return encryption() == Encryption::tls; }
   ReadCounts read_counts() const;  // since open()
 
  private:

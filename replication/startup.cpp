@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "protocol/backend_messages.hpp"
+#include "replication/encryption.hpp"
 #include "replication/oauth_token.hpp"
 
 namespace pgcourier::replication {
@@ -38,7 +39,7 @@ protocol::Walsender walsender(Purpose purpose) {
 }
 
 protocol::StartupParameters startup_parameters(const OpenRequest& request, const config::Host& host,
-                                               const Endpoint& endpoint, TlsUse tls) {
+                                               const Endpoint& endpoint, EncryptionUse use) {
   const config::ConnectionTarget& target = request.target;
   protocol::StartupParameters parameters;
   parameters.user = target.user;
@@ -46,10 +47,12 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   if (!host.password.empty()) parameters.password = host.password;
   parameters.has_oauth_token = has_oauth_token(target);
   parameters.unix_socket = endpoint.is_unix();
-  parameters.ask_for_tls = tls != TlsUse::never;
-  parameters.insist_on_tls = tls == TlsUse::insist;
+  parameters.ask_for_gss = use.gss != Use::never;
+  parameters.insist_on_gss = use.gss == Use::insist;
+  parameters.ask_for_tls = use.tls != Use::never;
+  parameters.insist_on_tls = use.tls == Use::insist;
   parameters.insist_on_certificate = target.ssl_cert_required;
-  parameters.direct_tls = tls == TlsUse::insist && target.ssl_direct;
+  parameters.direct_tls = use.tls == Use::insist && target.ssl_direct;
   parameters.min_protocol_version = target.min_protocol_version;
   parameters.max_protocol_version = target.max_protocol_version;
   parameters.walsender = walsender(request.purpose);
@@ -71,10 +74,33 @@ void limit_start(Transport& transport, std::chrono::milliseconds timeout) {
       timeout, "no session within " + std::to_string(timeout.count()) + " ms (connect_timeout)");
 }
 
-asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandshake& handshake,
+// As libpq: GSSAPI encryption is asked for only with a credential at hand. Without one it is
+// dropped from `use`, or insisted on in vain.
+asio::awaitable<std::shared_ptr<GssInitiation>> prepare_encryption(
+    Transport& transport, const config::ConnectionTarget& target, const config::Host& host,
+    EncryptionUse& use) {
+  if (use.gss == Use::never) co_return nullptr;
+  try {
+    auto initiation = co_await prepare_gss(transport, target, host);
+    co_return initiation;
+  } catch (const GssError& error) {
+    if (use.gss == Use::insist) {
+      throw ConnectionError(transport.peer() + ": gssencmode=require, but there is " +
+                            error.what());
+    }
+  }
+  use.gss = Use::never;
+  co_return nullptr;
+}
+
+asio::awaitable<void> shake_hands(const OpenedSession& session,
+                                  protocol::StartupHandshake& handshake,
                                   const config::ConnectionTarget& target,
-                                  const config::Host& host) {
+                                  const std::shared_ptr<GssInitiation>& encryption,
+                                  Attempt& attempt) {
+  MessageStream& stream = *session.stream;
   Transport& transport = stream.transport();
+  GssInitiation authentication(target, session.host, GssPurpose::authentication);
   protocol::HandshakeStep step = handshake.start();
   while (!std::holds_alternative<protocol::Ready>(step)) {
     if (const auto* send = std::get_if<protocol::SendBytes>(&step)) {
@@ -84,14 +110,22 @@ asio::awaitable<void> shake_hands(MessageStream& stream, protocol::StartupHandsh
       const char answer = co_await stream.read_byte();
       step = handshake.on_byte(answer);
     } else if (std::holds_alternative<protocol::StartTls>(step)) {
-      const TlsContext context(target);
-      co_await transport.start_tls(context, host);
+      co_await start_tls(transport, target, session.host);
       step = handshake.on_tls(transport.certificate_hash(), transport.sent_certificate());
     } else if (std::holds_alternative<protocol::GetToken>(step)) {
       transport.clear_deadline();  // a command has its own
       std::string token = co_await get_oauth_token(target);
       limit_start(transport, target.connect_timeout);
       step = handshake.on_token(std::move(token));
+    } else if (std::holds_alternative<protocol::StartGss>(step)) {
+      attempt.by_gss = true;
+      co_await start_gss(transport, encryption);
+      step = handshake.on_gss_encryption();
+    } else if (auto* ask = std::get_if<protocol::AskGss>(&step)) {
+      authentication.step(std::move(ask->token));
+      co_await transport.wait_for_thread(authentication.done_at());
+      const GssContext::Step answer = authentication.take();
+      step = handshake.on_gss_token(answer.token, answer.complete);
     } else {
       const protocol::FramedMessage message = co_await stream.next();
       step = handshake.on_message(message.type, message.body);
@@ -115,7 +149,7 @@ asio::awaitable<bool> shows_on(OpenedSession& session, std::string_view sql) {
 
 asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,
                                              const config::Host& host, const Endpoint& endpoint,
-                                             TlsUse tls, bool& tls_may_matter) {
+                                             EncryptionUse use, Attempt& attempt) {
   const bool streams = request.purpose != Purpose::sql;
   auto transport = std::make_shared<Transport>(io);
   limit_start(*transport, request.target.connect_timeout);
@@ -127,13 +161,17 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
   session.stream = std::make_unique<MessageStream>(
       std::move(transport), streams ? stream_buffer_bytes : query_buffer_bytes,
       protocol::max_startup_message_bytes);
-  protocol::StartupHandshake handshake(startup_parameters(request, host, endpoint, tls));
+  const std::shared_ptr<GssInitiation> encryption =
+      co_await prepare_encryption(session.stream->transport(), request.target, host, use);
+  protocol::StartupHandshake handshake(startup_parameters(request, host, endpoint, use));
   try {
-    co_await shake_hands(*session.stream, handshake, request.target, host);
+    co_await shake_hands(session, handshake, request.target, encryption, attempt);
   } catch (const TokenCommandError&) {
     throw;
+  } catch (const GssError& error) {
+    throw ConnectionError(session.stream->transport().peer() + ": " + error.what());
   } catch (const ConnectionError&) {
-    tls_may_matter = !session.stream->transport().timed_out();
+    attempt.encryption_matters = !session.stream->transport().timed_out();
     throw;
   }
   session.state.server = handshake.session();

@@ -33,12 +33,21 @@ struct OpenRequest {
 // Throws what Connection::open() does.
 asio::awaitable<OpenedSession> open_session(asio::io_context& io, const OpenRequest& request);
 
-// One address, one way to treat TLS: connects, starts TLS, authenticates. `tls_may_matter` becomes
-// true when it fails after the connection was made, and not by silence: another way may work.
-enum class TlsUse { never, if_offered, insist };
+// One way to encrypt. GSSAPI comes first: only where it is not to be had TLS matters.
+enum class Use { never, if_offered, insist };
+struct EncryptionUse {
+  Use gss = Use::never;  // if_offered: and if there is a credential
+  Use tls = Use::never;
+};
+// How far an attempt came that failed.
+struct Attempt {
+  bool by_gss = false;              // it was GSSAPI encryption that was tried, not the use of TLS
+  bool encryption_matters = false;  // after the connection was made, and not by silence
+};
+// One address, one way: connects, starts encryption, authenticates.
 asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,
                                              const config::Host& host, const Endpoint& endpoint,
-                                             TlsUse tls, bool& tls_may_matter);
+                                             EncryptionUse use, Attempt& attempt);
 
 // Why the session is not what is wanted; empty if it is. May ask the server.
 asio::awaitable<std::string> session_mismatch(OpenedSession& session,

@@ -3,12 +3,12 @@
 
 #include <openssl/ssl.h>
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "config/connection_string.hpp"
+#include "replication/secure_session.hpp"
 
 namespace pgcourier::replication {
 
@@ -38,12 +38,7 @@ class TlsContext {
   bool needs_alpn_ = false;
 };
 
-// What an operation on a non-blocking TLS session needs before it can go on.
-enum class TlsWants { nothing, to_read, to_write };
-
-// A client session over a connected, non-blocking socket that it does not own. Never blocks and
-// never waits; used from one thread. Functions throw std::runtime_error with OpenSSL's reasons.
-class TlsSession {
+class TlsSession : public SecureSession {
  public:
   // `host`: whose name the certificate must have if the context asks for that.
   TlsSession(const TlsContext& context, const config::Host& host, int socket);
@@ -52,28 +47,17 @@ class TlsSession {
 
   // A server that chooses another protocol than `postgresql` (ALPN) is refused; one that chooses
   // none only if TLS was not asked for first.
-  TlsWants handshake();
+  Wants handshake() override;
 
-  struct Outcome {
-    std::size_t bytes = 0;
-    TlsWants wants = TlsWants::nothing;
-    bool ended = false;  // the peer closed
-  };
-  // Reads as many records as are there and fit.
-  Outcome read(char* into, std::size_t size);
-  Outcome write(const char* from, std::size_t size);
-
-  // Says goodbye if the socket takes it at once.
-  void shutdown();
-
-  // The server asked for our certificate, and there was one. After the handshake.
-  bool sent_certificate() const;
-
-  // Of the server's certificate: RFC 5929, tls-server-end-point.
-  std::optional<std::string> certificate_hash() const;
+  Encryption kind() const override { return Encryption::tls; }
+  Outcome read(char* into, std::size_t size) override;
+  Outcome write(const char* from, std::size_t size) override;
+  void shutdown() override;
+  bool sent_certificate() const override;
+  std::optional<std::string> certificate_hash() const override;
 
  private:
-  TlsWants wants_after(int result, const char* what);
+  Wants wants_after(int result, const char* what);
   void check_alpn() const;
 
   std::unique_ptr<SSL, FreeSsl> ssl_;

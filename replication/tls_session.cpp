@@ -112,15 +112,15 @@ TlsSession::TlsSession(const TlsContext& context, const config::Host& host, int 
   if (set != 1) fail("can't verify the host name \"" + host.name + "\"");
 }
 
-TlsWants TlsSession::wants_after(int result, const char* what) {
+Wants TlsSession::wants_after(int result, const char* what) {
   const int error = errno;
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_NONE:
-      return TlsWants::nothing;
+      return Wants::nothing;
     case SSL_ERROR_WANT_READ:
-      return TlsWants::to_read;
+      return Wants::to_read;
     case SSL_ERROR_WANT_WRITE:
-      return TlsWants::to_write;
+      return Wants::to_write;
     case SSL_ERROR_SYSCALL:
       fail(std::string(what) + ": " +
            (error == 0 ? "the server closed the connection unexpectedly"
@@ -136,7 +136,7 @@ TlsWants TlsSession::wants_after(int result, const char* what) {
   fail(std::string(what) + ": " + (reason.empty() ? "unknown reason" : reason));
 }
 
-TlsWants TlsSession::handshake() {
+Wants TlsSession::handshake() {
   ERR_clear_error();
   errno = 0;
   const int result = SSL_do_handshake(ssl_.get());
@@ -146,7 +146,7 @@ TlsWants TlsSession::handshake() {
                                    : "TLS handshake failed");
   }
   check_alpn();
-  return TlsWants::nothing;
+  return Wants::nothing;
 }
 
 void TlsSession::check_alpn() const {
@@ -162,7 +162,7 @@ void TlsSession::check_alpn() const {
   }
 }
 
-TlsSession::Outcome TlsSession::read(char* into, std::size_t size) {
+SecureSession::Outcome TlsSession::read(char* into, std::size_t size) {
   Outcome outcome;
   while (outcome.bytes < size) {
     ERR_clear_error();
@@ -181,7 +181,7 @@ TlsSession::Outcome TlsSession::read(char* into, std::size_t size) {
   return outcome;
 }
 
-TlsSession::Outcome TlsSession::write(const char* from, std::size_t size) {
+SecureSession::Outcome TlsSession::write(const char* from, std::size_t size) {
   Outcome outcome;
   ERR_clear_error();
   errno = 0;

@@ -35,7 +35,8 @@ class Transport::Registration {
   Transport& transport_;
 };
 
-Transport::Transport(asio::io_context& io) : waiter_(io), deadline_(io), wake_(io) {}
+Transport::Transport(asio::io_context& io)
+    : waiter_(io), deadline_(io), wake_(io), thread_done_(io) {}
 
 Transport::~Transport() { close("closed"); }
 
@@ -76,20 +77,43 @@ asio::awaitable<void> Transport::connect(const Endpoint& endpoint,
   }
 }
 
-asio::awaitable<void> Transport::start_tls(const TlsContext& context, const config::Host& host) {
+asio::awaitable<void> Transport::wait_for_thread(int descriptor) {
+  if (closed()) fail(failure_);
+  const auto self = shared_from_this();
+  const int own = ::dup(descriptor);  // Asio closes what it is given
+  if (own < 0) fail(reason(errno));
+  thread_done_.assign(own);
+  boost::system::error_code error;
+  co_await thread_done_.async_wait(asio::posix::descriptor_base::wait_read,
+                                   asio::redirect_error(asio::use_awaitable, error));
+  if (timed_out_) failure_ += "; Kerberos (the KDC) does not answer";
+  if (closed()) fail(failure_);
+  thread_done_.close();
+  if (error) fail(error.message());
+}
+
+asio::awaitable<void> Transport::wait_for(const SecureSession& session, Wants wants) {
+  if (wants == Wants::to_be_told) {
+    co_await wait_for_thread(session.wakes_at());
+  } else {
+    co_await wait(wants == Wants::to_read ? asio::posix::descriptor_base::wait_read
+                                          : asio::posix::descriptor_base::wait_write);
+  }
+}
+
+asio::awaitable<void> Transport::secure(const MakeSession& make_session) {
   char extra = 0;
   if (unsent_bytes() > 0 || ::recv(socket_, &extra, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-    fail("received unencrypted bytes where TLS must begin: possible man in the middle");
+    fail("received unencrypted bytes where encryption must begin: possible man in the middle");
   }
   try {
-    auto session = std::make_unique<TlsSession>(context, host, socket_);
+    auto session = make_session(socket_);
     for (;;) {
-      const TlsWants wants = session->handshake();
-      if (wants == TlsWants::nothing) break;
-      co_await wait(wants == TlsWants::to_read ? asio::posix::descriptor_base::wait_read
-                                               : asio::posix::descriptor_base::wait_write);
+      const Wants wants = session->handshake();
+      if (wants == Wants::nothing) break;
+      co_await wait_for(*session, wants);
     }
-    tls_ = std::move(session);
+    session_ = std::move(session);
   } catch (const ConnectionError&) {
     throw;
   } catch (const std::runtime_error& error) {
@@ -98,22 +122,22 @@ asio::awaitable<void> Transport::start_tls(const TlsContext& context, const conf
 }
 
 std::optional<std::string> Transport::certificate_hash() const {
-  return tls_ ? tls_->certificate_hash() : std::nullopt;
+  return session_ ? session_->certificate_hash() : std::nullopt;
 }
 
 std::size_t Transport::try_read(char* into, std::size_t size) {
   if (closed()) fail(failure_);
   read_wait_ = asio::posix::descriptor_base::wait_read;
-  if (tls_) {
-    TlsSession::Outcome outcome;
+  if (session_) {
+    SecureSession::Outcome outcome;
     try {
-      outcome = tls_->read(into, size);
+      outcome = session_->read(into, size);
     } catch (const std::runtime_error& error) {
       fail(error.what());
     }
     if (outcome.bytes > 0) return outcome.bytes;
     if (outcome.ended) fail(std::string(closed_by_server));
-    if (outcome.wants == TlsWants::to_write) read_wait_ = asio::posix::descriptor_base::wait_write;
+    if (outcome.wants == Wants::to_write) read_wait_ = asio::posix::descriptor_base::wait_write;
   } else {
     const auto count = ::recv(socket_, into, size, 0);
     if (count > 0) return static_cast<std::size_t>(count);
@@ -162,9 +186,9 @@ void Transport::send(std::string_view bytes) {
 std::size_t Transport::write_some() {
   const char* from = outgoing_.data() + sent_;
   write_wait_ = asio::posix::descriptor_base::wait_write;
-  if (tls_) {
-    const TlsSession::Outcome outcome = tls_->write(from, unsent_bytes());
-    if (outcome.wants == TlsWants::to_read) write_wait_ = asio::posix::descriptor_base::wait_read;
+  if (session_) {
+    const SecureSession::Outcome outcome = session_->write(from, unsent_bytes());
+    if (outcome.wants == Wants::to_read) write_wait_ = asio::posix::descriptor_base::wait_read;
     return outcome.bytes;
   }
   const auto count = ::send(socket_, from, unsent_bytes(), MSG_NOSIGNAL);
@@ -227,10 +251,12 @@ void Transport::clear_deadline() {
 void Transport::close(std::string why) {
   if (closed()) return;
   if (failure_.empty()) failure_ = std::move(why);
-  if (tls_) tls_->shutdown();
+  if (session_) session_->shutdown();
   deadline_.cancel();
   wake_.cancel();
   if (waiter_.is_open()) waiter_.release();  // ends the waits
+  boost::system::error_code ignored;
+  if (thread_done_.is_open()) thread_done_.close(ignored);
   ::close(socket_);
   socket_ = -1;
 }

@@ -1,4 +1,4 @@
-// Bytes to and from one address: TCP or a Unix-domain socket, with or without TLS.
+// Bytes to and from one address: TCP or a Unix-domain socket, encrypted or not.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 #include "replication/asio.hpp"
 #include "replication/endpoint.hpp"
-#include "replication/tls.hpp"
+#include "replication/secure_session.hpp"
 
 namespace pgcourier::replication {
 
@@ -31,12 +31,16 @@ class Transport : public std::enable_shared_from_this<Transport> {
   asio::awaitable<void> connect(const Endpoint& endpoint, const config::ConnectionTarget& target,
                                 SocketUse use);
 
-  // After the server's 'S', or at once for direct TLS. Refuses if bytes are there already: they
-  // were sent in clear by somebody who expects us to take them for the server's (CVE-2021-23222).
-  asio::awaitable<void> start_tls(const TlsContext& context, const config::Host& host);
-  bool uses_tls() const { return tls_ != nullptr; }
+  // After the server's 'S' or 'G', or at once for direct TLS: all that follows goes through the
+  // session. Refuses if bytes are there already: they were sent in clear by somebody who expects us
+  // to take them for the server's (CVE-2021-23222).
+  asio::awaitable<void> secure(const MakeSession& make_session);
+  Encryption encryption() const { return session_ ? session_->kind() : Encryption::none; }
   std::optional<std::string> certificate_hash() const;
-  bool sent_certificate() const { return tls_ && tls_->sent_certificate(); }
+  bool sent_certificate() const { return session_ && session_->sent_certificate(); }
+
+  // Until `descriptor` is readable, which another thread sees to. close() ends it, too.
+  asio::awaitable<void> wait_for_thread(int descriptor);
 
   // Takes what has arrived, without waiting. 0: nothing now.
   std::size_t try_read(char* into, std::size_t size);
@@ -69,6 +73,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void write_outgoing();
   std::size_t write_some();
   void wait_and_write();
+  asio::awaitable<void> wait_for(const SecureSession& session, Wants wants);
   [[noreturn]] void fail(const std::string& reason);
 
   asio::posix::stream_descriptor waiter_;  // holds the socket while somebody waits
@@ -79,7 +84,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   bool timed_out_ = false;
   int socket_ = -1;
   int waits_ = 0;
-  std::unique_ptr<TlsSession> tls_;
+  asio::posix::stream_descriptor thread_done_;  // of wait_for_thread()
+  std::unique_ptr<SecureSession> session_;
   asio::posix::descriptor_base::wait_type read_wait_ = asio::posix::descriptor_base::wait_read;
   asio::posix::descriptor_base::wait_type write_wait_ = asio::posix::descriptor_base::wait_write;
   std::string outgoing_;

@@ -264,14 +264,11 @@ TEST_F(ResolveConnection, RefusesWhatItCantHonour) {
       "the connection's sslkeylogfile is not available in this version of pgcourier: TLS keys "
       "are never written to a file");
   for (const char* text :
-       {"gssencmode=require", "oauth_issuer=x", "oauth_client_id=x", "scram_client_key=x",
-        "gssdelegation=1", "sslkeylogfile=/x"}) {
+       {"oauth_issuer=x", "oauth_client_id=x", "scram_client_key=x", "sslkeylogfile=/x"}) {
     EXPECT_NE(error_of(text).find("not available in this version of pgcourier"), std::string::npos)
         << text;
   }
-  for (const char* text :
-       {"gssencmode=prefer", "gssencmode=disable", "gssdelegation=0", "sslcertmode=allow",
-        "krbsrvname=x", "sslcompression=1", "replication=database"}) {
+  for (const char* text : {"sslcertmode=allow", "sslcompression=1", "replication=database"}) {
     EXPECT_EQ(error_of(text), "resolved");
   }
 }
@@ -287,6 +284,8 @@ TEST_F(ResolveConnection, RefusesValuesThatLibpqRefuses) {
                            "channel_binding=yes",
                            "target_session_attrs=master",
                            "gssencmode=x",
+                           "gssencmode=''",
+                           "gsslib=sspi",
                            "ssl_min_protocol_version=SSLv3",
                            "ssl_max_protocol_version=TLSv1.1",
                            "connect_timeout=''",
@@ -305,6 +304,32 @@ TEST_F(ResolveConnection, RefusesValuesThatLibpqRefuses) {
                            "require_auth=md5,md5"}) {
     EXPECT_NE(error_of(text), "resolved") << text;
   }
+}
+
+TEST_F(ResolveConnection, UsesGssapiAsLibpqDoes) {
+  const ConnectionTarget plain = resolve("host=a");
+  EXPECT_EQ(plain.gss_enc_mode, GssEncMode::prefer);
+  EXPECT_EQ(plain.krb_srv_name, "postgres");
+  EXPECT_FALSE(plain.gss_delegation);
+
+  const ConnectionTarget target =
+      resolve("host=a gssencmode=require krbsrvname=pg gssdelegation=1 gsslib=gssapi");
+  EXPECT_EQ(target.gss_enc_mode, GssEncMode::require);
+  EXPECT_EQ(target.krb_srv_name, "pg");
+  EXPECT_TRUE(target.gss_delegation);
+
+  EXPECT_EQ(resolve("host=a", {{"PGGSSENCMODE", "disable"}}).gss_enc_mode, GssEncMode::disable);
+  EXPECT_EQ(resolve("host=a", {{"PGKRBSRVNAME", "pg"}}).krb_srv_name, "pg");
+  EXPECT_TRUE(resolve("host=a", {{"PGGSSDELEGATION", "1"}}).gss_delegation);
+}
+
+TEST_F(ResolveConnection, NeverRequiresGssapiEncryptionOverASocket) {
+  for (const char* host : {"host=/run", "host=@abstract", "host=a,/run"}) {
+    EXPECT_NE(error_of(std::string(host) + " gssencmode=require").find("Unix-domain socket"),
+              std::string::npos)
+        << host;
+  }
+  EXPECT_EQ(error_of("host=/run gssencmode=prefer"), "resolved");
 }
 
 TEST_F(ResolveConnection, StartsTlsDirectlyOnlyWhereNothingElseWillDo) {

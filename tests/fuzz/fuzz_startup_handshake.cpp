@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "protocol/server_error.hpp"
 #include "protocol/startup_handshake.hpp"
@@ -22,7 +23,7 @@ StartupParameters parameters_of(std::uint8_t choice) {
   if ((choice & 16) != 0) parameters.max_protocol_version = protocol_3_2;
   if ((choice & 32) != 0) parameters.min_protocol_version = parameters.max_protocol_version;
   parameters.direct_tls = (choice & 64) != 0;
-  parameters.has_oauth_token = (choice & 128) != 0;
+  parameters.has_oauth_token = parameters.ask_for_gss = (choice & 128) != 0;
   parameters.scram_nonce = "fuzz";
   return parameters;
 }
@@ -39,6 +40,11 @@ void play(std::uint8_t choice, ByteView rest) {
     } else if (std::holds_alternative<GetToken>(step)) {
       if ((choice & 12) != 0 || (choice & 128) == 0) std::abort();
       step = handshake.on_token("token");
+    } else if (std::holds_alternative<StartGss>(step)) {
+      step = handshake.on_gss_encryption();
+    } else if (const auto* ask = std::get_if<AskGss>(&step)) {
+      const std::string token = ask->token;
+      step = handshake.on_gss_token(token, !token.empty());
     } else if (std::holds_alternative<Ready>(step)) {
       // Nobody can make SCRAM's signature without the password, and here nobody tries.
       if ((choice & 12) != 0 || !let_in) std::abort();

@@ -42,14 +42,14 @@ inline std::vector<Turn> scram_turns() {
              const auto at = heard.find("n=,r=");
              if (at == std::string::npos) return std::string();
              *first_bare = heard.substr(at);
-             *server_first = "r=" + first_bare->substr(5) + "server,s=QUJD,i=4096";
+             *server_first = "r=" + first_bare->substr(5) + "server,s=QUJD,i=2";
              return message('R', big_endian(11) + *server_first);
            }},
           {Turn::Reads::message, [=](const std::string& heard) {
              const auto proof_at = heard.find(",p=");
              if (proof_at == std::string::npos) return std::string();
              const auto proof = protocol::compute_scram_proof(
-                 "pencil", "ABC", 4096,
+                 "pencil", "ABC", 2,
                  *first_bare + ',' + *server_first + ',' + heard.substr(1, proof_at - 1));
              return message('R', big_endian(12) +
                                      "v=" + protocol::encode_base64(proof.server_signature)) +

@@ -22,7 +22,7 @@ enum class End { close, reset, stall };
 // Where and how the server goes wrong. Messages and bytes are counted from the first that it sends.
 struct Sabotage {
   std::string name;
-  // Changes what goes out: all messages of the dialogue so far, and the current one's number.
+  // What goes out instead of a message.
   std::function<std::string(std::size_t number, const std::string& message)> change;
   // After this many bytes …
   std::size_t cut_at = std::string::npos;

@@ -62,6 +62,7 @@ class LiveTest : public testing::Test {
     target.user = user;
     target.database = "postgres";
     target.ssl_mode = config::SslMode::disable;
+    target.gss_enc_mode = config::GssEncMode::disable;
     target.channel_binding = "prefer";
     target.connect_timeout = std::chrono::seconds(20);
     target.application_name = "live tests";

@@ -173,6 +173,7 @@ class ScriptedServer {
     target.user = "u";
     target.database = "d";
     target.ssl_mode = config::SslMode::disable;
+    target.gss_enc_mode = config::GssEncMode::disable;
     target.channel_binding = "prefer";
     target.connect_timeout = std::chrono::seconds(5);
     return target;

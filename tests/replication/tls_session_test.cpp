@@ -117,7 +117,7 @@ std::string handshake(const config::ConnectionTarget& target, const std::string&
   const TlsContext context(target);
   try {
     TlsSession session(context, {}, sockets[0]);
-    while (session.handshake() != TlsWants::nothing) {
+    while (session.handshake() != Wants::nothing) {
     }
     if (session.sent_certificate()) outcome += " with a certificate";
   } catch (const std::runtime_error& error) {

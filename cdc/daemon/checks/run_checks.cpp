@@ -29,6 +29,18 @@ void log_warnings(const Findings& findings) {
   }
 }
 
+const char* encryption_text(replication::Encryption encryption) {
+  switch (encryption) {
+    case replication::Encryption::tls:
+      return ", TLS";
+    case replication::Encryption::gss:
+      return ", GSSAPI encryption";
+    case replication::Encryption::none:
+      break;
+  }
+  return ", no TLS";
+}
+
 asio::awaitable<void> check_sinks_on_worker(const SessionContext& context, const TableNames& tables,
                                             Findings& findings) {
   const auto* settings = &context.settings;
@@ -114,7 +126,7 @@ class Checks {
     const auto version = told.find("server_version");
     findings_.ok("connection", stream.peer() + ", PostgreSQL " +
                                    (version == told.end() ? "?" : version->second) +
-                                   (stream.uses_tls() ? ", TLS" : ", no TLS") + ", database " +
+                                   encryption_text(stream.encryption()) + ", database " +
                                    started_.server.identity.database);
   }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs replication_live_tests against a private PostgreSQL 15 with every authentication method and
-TLS, a standby of it, and a server of each other major. Needs Python's standard library, PostgreSQL's
-binaries (scripts/install_postgres_majors, scripts/install_postgres_clients) and openssl only."""
+TLS, a Kerberos realm for it, a standby of it, and a server of each other major. Needs Python's standard library,
+PostgreSQL's binaries (scripts/install_postgres_majors, scripts/install_postgres_clients), openssl and MIT Kerberos
+(scripts/install_packages tests)."""
 import argparse
 import contextlib
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import certificates  # noqa: E402
+from harness import certificates, kerberos  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
@@ -45,6 +46,13 @@ OAUTH_HBA = """
 local all oauth_user oauth issuer="https://id.test" scope="db"
 host all oauth_user all oauth issuer="https://id.test" scope="db"
 """
+# Of a server that can do GSSAPI: the npm servers can't, and would not start.
+PG_HBA_GSS = """
+hostgssenc all gss_enc_user all gss include_realm=0
+hostnogssenc all gss_plain_user all gss include_realm=0
+host all gss_user all gss include_realm=0
+"""
+GSS_USERS = ("gss_user", "gss_enc_user", "gss_plain_user")
 
 ROLES = """
 SET password_encryption = 'scram-sha-256';
@@ -64,7 +72,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, folder, name, certs, binaries=BINARIES):
+    def __init__(self, folder, name, certs, binaries=BINARIES, realm=None):
+        self.realm = realm
         self.binaries = binaries
         self.data = folder / name
         self.log = folder / f"{name}.log"
@@ -92,12 +101,15 @@ class Server:
         }
         if int((self.data / "PG_VERSION").read_text()) >= 17:
             settings["summarize_wal"] = "on"
+        if self.realm:
+            settings["krb_server_keyfile"] = f"FILE:{self.realm.folder}/server.keytab"
         with open(self.data / "postgresql.auto.conf", "a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        (self.data / "pg_hba.conf").write_text(PG_HBA)
+        (self.data / "pg_hba.conf").write_text(PG_HBA + (PG_HBA_GSS if self.realm else ""))
 
     def start(self):
-        self.program("pg_ctl", "start", "-w", "-t", 60, "-D", self.data, "-l", self.log, "-s")
+        self.program("pg_ctl", "start", "-w", "-t", 60, "-D", self.data, "-l", self.log, "-s",
+                     env=self.realm.environment if self.realm else None)
 
     def stop(self):
         self.program("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data, "-s")
@@ -117,6 +129,19 @@ def take_oauth_tokens(server):
     (server.data / "pg_hba.conf").write_text(OAUTH_HBA + PG_HBA)
     server.sql("CREATE ROLE oauth_user LOGIN REPLICATION")
     server.sql("SELECT pg_reload_conf()")
+
+
+def make_realm(folder):
+    realm = kerberos.Realm(folder)
+    realm.add_principal("postgres/localhost", "server.keytab")
+    if AS_POSTGRES:
+        owner = pwd.getpwnam("postgres")
+        os.chown(folder / "server.keytab", owner.pw_uid, owner.pw_gid)
+    for user in GSS_USERS:
+        realm.add_user(user)
+    realm.ticket("gss_user", "expired.ccache", lifetime="1s")
+    realm.ticket("gss_user", "fresh.ccache")  # for tests without a KDC: it never gets the server's ticket
+    return realm
 
 
 def run(program, arguments, environment):
@@ -152,11 +177,13 @@ def main():
             for path in (folder, certs / "server.key"):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         folder.chmod(0o755)
-        primary, standby = Server(folder, "primary", certs), Server(folder, "standby", certs)
+        realm = make_realm(folder / "kerberos")
+        cleanup.callback(realm.stop)
+        primary, standby = Server(folder, "primary", certs, realm=realm), Server(folder, "standby", certs)
         primary.initdb()
         primary.start()
         cleanup.callback(primary.stop)
-        primary.sql(ROLES)
+        primary.sql(ROLES + "".join(f"CREATE ROLE {user} LOGIN REPLICATION;" for user in GSS_USERS))
         primary.program("pg_basebackup", "-D", standby.data, "-h", folder, "-p", primary.port, "-U", "postgres",
                         "-X", "stream", "-c", "fast", "--no-sync", "-R")
         standby.configure()
@@ -172,7 +199,8 @@ def main():
             if major == 18:
                 take_oauth_tokens(server)
             ports[major] = server.port
-        control = " ".join(AS_POSTGRES + [str(BINARIES / "pg_ctl"), "-D", str(primary.data), "-s", "-w"])
+        control = " ".join(AS_POSTGRES + ["env", f"KRB5_CONFIG={realm.folder}/krb5.conf", str(BINARIES / "pg_ctl"),
+                                          "-D", str(primary.data), "-s", "-w"])
         sys.exit(run(options.program, options.arguments, {
             **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
             **{f"PGCOURIER_TEST_BINARIES_{major}": str(path) for major, path in binaries.items()},
@@ -181,6 +209,7 @@ def main():
             "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
             "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(primary.data.stat().st_uid).pw_name,
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
+            "PGCOURIER_TEST_KERBEROS": str(realm.folder),
             "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
 
 
