@@ -141,8 +141,10 @@ TEST_P(RecordedMessages, AreReadExactly) {
 
 // Inside of CopyData the type is the reader's own to check.
 TEST_P(RecordedMessages, AreNotTakenForOthersOfTheStream) {
-  for_each_message([](const Recording& recording, const FramedMessage& message) {
+  std::set<char> seen;
+  for_each_message([&](const Recording& recording, const FramedMessage& message) {
     if (message.type != 'd' || recording.copies != Copies::stream) return;
+    if (!seen.insert(message.body[0]).second) return;  // one of each type is enough
     std::string body(message.body);
     for (int type = 0; type < 256; ++type) {
       body[0] = static_cast<char>(type);
