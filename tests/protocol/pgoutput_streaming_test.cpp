@@ -248,5 +248,16 @@ TEST(PgoutputStreaming, SaysWhatWasNotAskedFor) {
             "pgoutput: unknown message type 63 at byte 0");
 }
 
+TEST(PgoutputStreaming, RefusesEveryTypeThatIsNotOfTheManual) {
+  constexpr std::string_view types = "BCORYIUDTMSEcAbPKrp";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char tag = static_cast<char>(byte);
+    if (types.find(tag) != std::string_view::npos) continue;
+    for (const auto& decoder : {PgoutputDecoder(in_parallel), inside_a_piece()}) {
+      EXPECT_THAT(refusal(decoder, tag + insert.substr(1)), HasSubstr("unknown message type"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pgcourier::protocol

@@ -3,9 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "protocol/backend_messages.hpp"
 #include "tests/protocol/recorded.hpp"
 
 namespace pgcourier::protocol {
@@ -83,77 +80,6 @@ TEST(CopyResponse, HasAFormatPerColumn) {
   EXPECT_THAT(message.column_formats, ElementsAre(FormatCode::text, FormatCode::binary));
   expect_strict(body, read_copy_response);
   EXPECT_THROW(read_copy_response(from_hex("02 0000")), ProtocolError);
-}
-
-// One message of each kind that queries and COPY bring, through its reader.
-void read_any(const FramedMessage& message) {
-  Values values;
-  switch (message.type) {
-    case 'T':
-      read_row_description(message.body);
-      break;
-    case 'D':
-      read_data_row(message.body, values);
-      break;
-    case 'C':
-      read_command_complete(message.body);
-      break;
-    case 't':
-      read_parameter_description(message.body);
-      break;
-    case 'G':
-    case 'H':
-    case 'W':
-      read_copy_response(message.body);
-      break;
-    case 'E':
-    case 'N':
-      read_server_fields(message.body);
-      break;
-    case 'Z':
-      read_ready_for_query(message.body);
-      break;
-    case 'A':
-      read_notification_response(message.body);
-      break;
-    case 'S':
-      read_parameter_status(message.body);
-      break;
-    case 'd':
-      break;
-    default:
-      read_empty_message(message.body, describe_backend_message(message.type));
-  }
-}
-
-TEST(RecordedQueries, AreAllUnderstood) {
-  std::map<char, int> seen;
-  for (const auto& message : tests::recorded("queries")) {
-    if (!message.from_server) continue;
-    const auto frame = tests::framed(message);
-    ++seen[frame.type];
-    EXPECT_NO_THROW(read_any(frame)) << describe_backend_message(frame.type);
-  }
-  for (const char type : std::string_view("TDCEZINAHGdc12s3nt")) {
-    EXPECT_GT(seen[type], 0) << "the recording lacks " << describe_backend_message(type);
-  }
-}
-
-TEST(RecordedQueries, HaveTheFieldsOfAUniqueViolation) {
-  bool seen = false;
-  for (const auto& message : tests::recorded("queries")) {
-    if (!message.from_server || tests::framed(message).type != 'E') continue;
-    const auto fields = read_server_fields(tests::framed(message).body);
-    if (fields.sqlstate != "23505") continue;
-    seen = true;
-    EXPECT_EQ(fields.severity_unlocalized, "ERROR");
-    EXPECT_EQ(fields.schema_name, "public");
-    EXPECT_EQ(fields.table_name, "plain");
-    EXPECT_EQ(fields.constraint_name, "plain_pkey");
-    EXPECT_EQ(fields.detail, "Key (id)=(50) already exists.");
-    EXPECT_EQ(fields.routine, "_bt_check_unique");
-  }
-  EXPECT_TRUE(seen);
 }
 
 }  // namespace

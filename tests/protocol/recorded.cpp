@@ -17,6 +17,10 @@ std::vector<RecordedMessage> recorded(std::string_view name) {
   return messages;
 }
 
+std::string of_major(std::string_view name, int major) {
+  return std::string(name) + '_' + std::to_string(major);
+}
+
 protocol::FramedMessage framed(const RecordedMessage& message) {
   const auto framing = protocol::frame_message(message.bytes, message.bytes.size() + 1);
   if (!framing.message || framing.message->size != message.bytes.size()) {

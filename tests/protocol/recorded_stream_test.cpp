@@ -4,6 +4,7 @@
 
 #include "protocol/protocol_error.hpp"
 #include "tests/protocol/pgoutput_script.hpp"
+#include "tests/protocol/recorded.hpp"
 
 namespace pgcourier::protocol {
 namespace {
@@ -12,10 +13,16 @@ using testing::ElementsAre;
 using testing::ElementsAreArray;
 using tests::script_of;
 
+// Streams of the major that is the parameter.
+class RecordedStream : public testing::TestWithParam<int> {
+ protected:
+  static std::string of_major(std::string_view name) { return tests::of_major(name, GetParam()); }
+};
+
 // TRUNCATE and the origin's session make the server send Relations and Types again.
-TEST(RecordedStream, TellsWhatTheWorkloadDid) {
+TEST_P(RecordedStream, TellsWhatTheWorkloadDid) {
   EXPECT_THAT(
-      script_of("pgoutput"),
+      script_of(of_major("pgoutput")),
       ElementsAre("type mood", "relation plain d +id note feeling", "insert plain 1|one|happy",
                   "insert plain 2|~|~", "update plain 1|uno|happy", "update plain K 2|~|~ -> 3|~|~",
                   "delete plain K 1|~|~", "relation wide d +id big n", "insert wide 1|long|1",
@@ -30,11 +37,13 @@ TEST(RecordedStream, TellsWhatTheWorkloadDid) {
                   "message in end 0"));
 }
 
-TEST(RecordedStream, HasBinaryValuesWhereTheTypeKnowsHow) {
+TEST_P(RecordedStream, HasBinaryValuesWhereTheTypeKnowsHow) {
   std::vector<ValueKind> kinds;
-  EXPECT_FALSE(script_of("pgoutput_binary", {}, &kinds).empty());
+  EXPECT_FALSE(script_of(of_major("pgoutput_binary"), {}, &kinds).empty());
   EXPECT_THAT(kinds, testing::Contains(ValueKind::binary));
 }
+
+INSTANTIATE_TEST_SUITE_P(Majors, RecordedStream, testing::ValuesIn(tests::recorded_majors));
 
 constexpr PgoutputOptions streaming_on{.streaming = Streaming::on};
 constexpr PgoutputOptions in_parallel{.streaming = Streaming::parallel};
@@ -99,16 +108,9 @@ std::vector<std::string> streamed_workload(const std::string& with_lsn) {
           "message in end 0"};
 }
 
-class RecordedTransactions : public testing::TestWithParam<int> {
- protected:
-  static std::string of_major(const std::string& name) {
-    return name + '_' + std::to_string(GetParam());
-  }
-};
-
-using StreamedTransactions = RecordedTransactions;
-using ParallelTransactions = RecordedTransactions;
-using PreparedTransactions = RecordedTransactions;
+using StreamedTransactions = RecordedStream;
+using ParallelTransactions = RecordedStream;
+using PreparedTransactions = RecordedStream;
 
 TEST_P(StreamedTransactions, AreToldInPieces) {
   EXPECT_THAT(script_of(of_major("streaming"), streaming_on),
@@ -120,7 +122,7 @@ TEST_P(StreamedTransactions, AreRefusedByADecoderThatDidNotAskForThem) {
   EXPECT_THROW(script_of(of_major("streaming"), in_parallel), ProtocolError);
 }
 
-INSTANTIATE_TEST_SUITE_P(Majors, StreamedTransactions, testing::Values(14, 15, 16, 17, 18));
+INSTANTIATE_TEST_SUITE_P(Majors, StreamedTransactions, testing::ValuesIn(tests::recorded_majors));
 
 TEST_P(ParallelTransactions, TellWhereTheyWereAborted) {
   EXPECT_THAT(script_of(of_major("parallel"), in_parallel),

@@ -85,35 +85,6 @@ TEST(StartupHandshake, RefusesOtherAnswersToTheRequestForTls) {
   }
 }
 
-TEST(StartupHandshake, ReplaysRecordedDialoguesByteForByte) {
-  const std::pair<const char*, const char*> recordings[] = {
-      {"startup_trust", "postgres"}, {"startup_md5", "md5_user"}, {"startup_scram", "scram_user"}};
-  for (const auto& [recording, user] : recordings) {
-    SCOPED_TRACE(recording);
-    auto given = parameters();
-    given.user = user;
-    given.database = "postgres";
-    StartupHandshake handshake(given);
-    HandshakeStep step = handshake.start();
-    for (const auto& message : tests::recorded(recording)) {
-      if (message.from_server) {
-        ASSERT_TRUE(std::holds_alternative<ReadMessage>(step));
-        const auto frame = tests::framed(message);
-        step = handshake.on_message(frame.type, frame.body);
-      } else {
-        ASSERT_TRUE(std::holds_alternative<SendBytes>(step));
-        EXPECT_EQ(std::get<SendBytes>(step).bytes, message.bytes);
-        step = handshake.sent();
-      }
-    }
-    EXPECT_TRUE(std::holds_alternative<Ready>(step));
-    EXPECT_GT(handshake.session().process_id, 0);
-    EXPECT_EQ(handshake.session().cancel_key.size(), 4u);
-    EXPECT_EQ(handshake.session().parameters.at("server_version").substr(0, 3), "15.");
-    EXPECT_EQ(handshake.session().parameters.at("integer_datetimes"), "on");
-  }
-}
-
 TEST(StartupHandshake, TakesNoticesAndParametersAtAnyPoint) {
   auto given = parameters();
   given.max_protocol_version = protocol_3_2;
