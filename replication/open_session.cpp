@@ -2,6 +2,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "protocol/authentication_error.hpp"
 #include "replication/startup.hpp"
 
 namespace pgcourier::replication {
@@ -81,6 +82,9 @@ asio::awaitable<std::optional<OpenedSession>> try_endpoint(
         throw ServerError(refusal ? telling(*refusal, error) : error);
       }
       refusal = error;
+    } catch (const protocol::AuthenticationError&) {
+      if (refusal) throw ServerError(*refusal);  // of a wrong password, say
+      throw;
     } catch (const ConnectionError& error) {
       if (refusal) throw ServerError(*refusal);
       attempts.failed(error.what());
