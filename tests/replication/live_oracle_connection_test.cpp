@@ -106,7 +106,6 @@ TEST_F(LiveOracleConnection, ReadsTheStringAlike) {
                                   "fallback_application_name=a application_name=b",
                                   "sslmode=wrong",
                                   "sslmode=REQUIRE",
-
                                   "connect_timeout=-1",
                                   "keepalives=x",
                                   "keepalives=0",
