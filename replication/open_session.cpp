@@ -113,6 +113,9 @@ asio::awaitable<std::optional<OpenedSession>> try_endpoint(
         throw ServerError(refusal ? telling(*refusal, error) : error);
       }
       refusal = refusal ? telling(*refusal, error) : error;
+    } catch (const protocol::AuthenticationError&) {
+      if (refusal) throw ServerError(*refusal);  // of a wrong password, say
+      throw;
     } catch (const ConnectionError& error) {
       if (refusal) throw ServerError(*refusal);
       attempts.failed(error.what());

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "tests/replication/live_major.hpp"
+#include "tests/replication/live_sleep.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -43,24 +44,6 @@ TEST_P(LiveAsynchronous, TakesNoticesParametersAndNotificationsInAnyFlow) {
   EXPECT_THAT(connection().take_notifications(), IsEmpty());
 }
 
-// Until this session's process sleeps, as another session sees it.
-void wait_asleep(Session& watcher, const Connection& connection) {
-  const std::string sleeping =
-      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = " +
-      std::to_string(connection.server().process_id);
-  while (watcher.value(sleeping) == "0") continue;
-}
-
-// Runs `flow` up to its first wait, then `act`, then both to their ends.
-template <typename Act>
-void run_with(asio::io_context& io, asio::awaitable<void> flow, Act act) {
-  auto result = asio::co_spawn(io, std::move(flow), asio::use_future);
-  asio::post(io, act);
-  io.restart();
-  io.run();
-  result.get();
-}
-
 TEST_P(LiveAsynchronous, CancelsWithTheTlsOfTheSession) {
   for (const auto mode : {SslMode::disable, SslMode::require, SslMode::verify_full}) {
     auto target = this->target();
@@ -75,8 +58,8 @@ TEST_P(LiveAsynchronous, CancelsWithTheTlsOfTheSession) {
     requests.query("SELECT pg_sleep(60)");
     Seen seen;
     std::future<void> cancelled;
-    run_with(session.io, exchange(session.connection, requests, seen), [&] {
-      wait_asleep(*session_, session.connection);
+    test::run_with(session.io, exchange(session.connection, requests, seen), [&] {
+      test::wait_asleep(*session_, session.connection.server().process_id);
       cancelled = asio::co_spawn(session.io, session.connection.cancel(), asio::use_future);
     });
     cancelled.get();
@@ -110,8 +93,8 @@ TEST_P(LiveAsynchronous, TellsThatItsProcessWasTerminatedInEachFlow) {
                                 std::to_string(session.connection.server().process_id) + ")";
     Seen seen;
     try {
-      run_with(session.io, exchange(session.connection, *requests, seen), [&] {
-        wait_asleep(*session_, session.connection);
+      test::run_with(session.io, exchange(session.connection, *requests, seen), [&] {
+        test::wait_asleep(*session_, session.connection.server().process_id);
         session_->query(command);
       });
       ADD_FAILURE() << seen.replies;

@@ -22,7 +22,7 @@ from harness import certificates, kerberos  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
-TIME_LIMIT_S = 500
+TIME_LIMIT_S = 800
 # pg_combinebackup and pg_receivewal, which the npm servers come without.
 CLIENTS = Path(os.environ.get("PGCOURIER_CLIENTS", Path(__file__).resolve().parents[3] / "build" / "postgres_clients"))
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
