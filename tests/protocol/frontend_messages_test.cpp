@@ -69,9 +69,8 @@ TEST(FrontendMessages, FunctionCall) {
   const std::string seven = from_hex("00000007");
   const std::vector<BindParameter> arguments = {{.value = seven, .format = FormatCode::binary},
                                                 {.value = {}, .format = FormatCode::text}};
-  EXPECT_EQ(
-      made([&](auto& out) { append_function_call(out, 177, arguments, FormatCode::binary); }),
-      from_hex("46 0000001e 000000b1 0002 0001 0000 0002 00000004 00000007 ffffffff 0001"));
+  EXPECT_EQ(made([&](auto& out) { append_function_call(out, 177, arguments, FormatCode::binary); }),
+            from_hex("46 0000001e 000000b1 0002 0001 0000 0002 00000004 00000007 ffffffff 0001"));
   EXPECT_EQ(made([](auto& out) { append_function_call(out, 1, {}, FormatCode::text); }),
             from_hex("46 0000000e 00000001 0000 0000 0000"));
 }

@@ -16,7 +16,8 @@ inline std::string from_hex(std::string_view text) {
   int high = -1;
   for (const char c : text) {
     if (c == ' ' || c == '\n' || c == '\t') continue;
-    const auto digit = std::string_view("0123456789abcdef").find(c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c);
+    const auto digit = std::string_view("0123456789abcdef")
+                           .find(c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c);
     if (digit == std::string_view::npos) throw std::invalid_argument("not a hexadecimal digit");
     if (high < 0) {
       high = static_cast<int>(digit);
