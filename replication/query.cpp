@@ -19,7 +19,7 @@ constexpr std::size_t max_notices = 256;
 constexpr std::size_t max_notifications = 4096;
 
 template <typename T>
-void keep_newest(std::vector<T>& kept, T&& newest, std::size_t most) {
+void keep_newest(std::vector<T>& kept, T newest, std::size_t most) {
   if (kept.size() == most) kept.erase(kept.begin());
   kept.push_back(std::move(newest));
 }
