@@ -66,6 +66,17 @@ AuthenticationError OAuthClient::refusal(const ServerError& error) const {
                              "; has the token expired, or is it for another issuer or scope?");
 }
 
+ServerError OAuthClient::without_token(const ServerError& error) const {
+  ServerFields told;
+  told.severity = presentable(error.fields().severity);
+  told.severity_unlocalized = presentable(error.fields().severity_unlocalized);
+  told.sqlstate = presentable(error.fields().sqlstate);
+  told.message = presentable(error.fields().message);
+  told.detail = presentable(error.fields().detail);
+  told.hint = presentable(error.fields().hint);
+  return ServerError(std::move(told));
+}
+
 std::string OAuthClient::presentable(std::string_view text) const {
   std::string shown;
   for (std::size_t at = text.find(token_); at != std::string_view::npos; at = text.find(token_)) {

@@ -34,6 +34,8 @@ class OAuthClient {
   std::string answer_challenge(ByteView challenge);
   bool refused() const { return refused_; }
   AuthenticationError refusal(const ServerError& error) const;
+  // An error that came without a challenge, or later, may repeat the token too.
+  ServerError without_token(const ServerError& error) const;
 
  private:
   std::string presentable(std::string_view text) const;

@@ -211,6 +211,7 @@ Reply QueryDialogue::on_error(const FramedMessage& message) {
   }
   const auto sync = std::find(pending_.begin(), pending_.end(), Request::sync);
   skipping_ = sync == pending_.end();
+  needs_sync_ = needs_sync_ || skipping_;  // a Query behind it would have brought ReadyForQuery
   pending_.erase(pending_.begin(), sync);
   phase_ = Phase::start;
   return reply;

@@ -50,6 +50,7 @@ HandshakeStep StartupAuthentication::on_gss_token(std::string_view token, bool c
 
 void StartupAuthentication::on_error(const ServerError& error) const {
   if (oauth_ && oauth_->refused()) throw oauth_->refusal(error);
+  if (oauth_) throw oauth_->without_token(error);
   throw error;
 }
 

@@ -1,5 +1,7 @@
 #include "cdc/daemon/publication.hpp"
 
+#include <chrono>
+
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/table_filter.hpp"
@@ -39,6 +41,8 @@ boost::asio::awaitable<void> create_publication(replication::Connection& sql,
     }
     command += list;
   }
+  // It waits for locks as long as others hold them; giving up would leave it waiting on its own.
+  sql.limit_answers(std::chrono::milliseconds(0));
   co_await sql.query(command);
   log::info("publication created", {{"publication", source.publication}});
 }

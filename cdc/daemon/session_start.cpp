@@ -46,6 +46,8 @@ asio::awaitable<void> SessionStart::connect() {
       context_.io, context_.settings.limits.message_bytes);
   co_await started_.stream->open(target_, replication::Purpose::replication,
                                  replication::session_settings());
+  // A server that falls silent before it streams is one that falls silent in the stream.
+  started_.stream->limit_answers(context_.settings.source.silence_timeout);
   started_.stream_pid = started_.stream->server().process_id;
   // Of several hosts, what the second connection shows must be the same server's.
   target_.hosts = {started_.stream->host()};
@@ -190,7 +192,9 @@ asio::awaitable<void> SessionStart::create_slot() {
 }
 
 asio::awaitable<void> SessionStart::send_create(const protocol::CreateLogicalSlot& options) {
+  started_.stream->limit_answers(0ms);
   co_await replication::create_replication_slot(*started_.stream, options);
+  started_.stream->limit_answers(context_.settings.source.silence_timeout);
 }
 
 // The server makes a slot only when every transaction that was running has ended.

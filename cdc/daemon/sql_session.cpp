@@ -50,8 +50,8 @@ asio::awaitable<SqlSession::Lease> SqlSession::lease() {
   if (!connection_) {
     connection_ = std::make_unique<replication::Connection>(io_, max_answer_bytes);
     co_await connection_->open(target_, replication::Purpose::sql, replication::session_settings());
-    connection_->limit_answers(answer_limit);
   }
+  connection_->limit_answers(answer_limit);
   co_return lease;
 }
 

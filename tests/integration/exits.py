@@ -201,7 +201,7 @@ def case_75_slot_in_use():
 
 
 class Nonsense:
-    """A server that answers every connection with the same bytes."""
+    """A server that answers every connection with the same bytes, and then with silence."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -219,8 +219,9 @@ class Nonsense:
                 client.recv(4096)
                 client.sendall(self.answer)
                 try:
-                    client.settimeout(2)
-                    client.recv(4096)
+                    client.settimeout(20)
+                    while client.recv(4096):
+                        pass
                 except OSError:
                     pass
 
@@ -233,6 +234,16 @@ def case_76_a_server_that_speaks_nonsense():
             pipeline.set("source.url", server().url(port=nonsense.port) + "?sslmode=disable&gssencmode=disable")
             refused(pipeline, 76)
             nonsense.listener.close()
+
+
+def case_69_a_server_that_falls_silent_before_it_streams():
+    with courier(source__silence_timeout="2s") as pipeline:
+        welcome = b"R\x00\x00\x00\x08\x00\x00\x00\x00" + b"Z\x00\x00\x00\x05I"
+        silent = Nonsense(welcome)
+        pipeline.set("source.url", server().url(port=silent.port) +
+                     "?sslmode=disable&gssencmode=disable&target_session_attrs=any")
+        refused(pipeline, 69, "no whole answer within 2000 ms", arguments=("--no-retry",))
+        silent.listener.close()
 
 
 def case_64_usage():

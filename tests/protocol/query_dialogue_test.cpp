@@ -151,6 +151,16 @@ TEST(QueryDialogue, ForgetsWhatIsAskedBetweenAnErrorAndTheSync) {
   EXPECT_TRUE(dialogue.takes("Z1Z"));
 }
 
+TEST(QueryDialogue, NeedsASyncWhereAQueryIsSkippedToo) {
+  Requests requests;
+  requests.parse("", "a").query("b");
+  Dialogue dialogue(requests);
+  EXPECT_FALSE(dialogue.dialogue.needs_sync());
+  dialogue.take("E");
+  EXPECT_TRUE(dialogue.dialogue.idle());
+  EXPECT_TRUE(dialogue.dialogue.needs_sync());
+}
+
 TEST(QueryDialogue, CopiesToTheServer) {
   Dialogue dialogue(simple());
   dialogue.take("G");

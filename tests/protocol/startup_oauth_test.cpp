@@ -67,6 +67,15 @@ TEST(StartupOAuth, AnswersAChallengeAndTellsItsReason) {
                              HasSubstr("expired"), Not(HasSubstr(token))));
 }
 
+TEST(StartupOAuth, NeverTellsTheTokenWithoutAChallengeEither) {
+  Dialogue dialogue(over_tls());
+  dialogue.hear('R', oauth_only);
+  dialogue.give_token(token);
+  const auto refused =
+      tests::message_of<ServerError>([&] { dialogue.hear('E', error_fields("bad " + token)); });
+  EXPECT_THAT(refused, AllOf(HasSubstr("28000"), HasSubstr("bad ***"), Not(HasSubstr(token))));
+}
+
 TEST(StartupOAuth, NeverTellsTheTokenEvenIfTheServerRepeatsIt) {
   Dialogue dialogue(over_tls());
   dialogue.hear('R', oauth_only);
