@@ -10,15 +10,9 @@
 namespace pgcourier::replication {
 namespace {
 
-asio::awaitable<char> read_byte(Transport& transport) {
-  char byte = 0;
-  while (transport.try_read(&byte, 1) == 0) co_await transport.wait_readable();
-  co_return byte;
-}
-
 asio::awaitable<void> agree(Transport& transport, const std::string& request, char agreement) {
   transport.send(request);
-  const char answer = co_await read_byte(transport);
+  const char answer = co_await transport.read_byte();
   if (answer != agreement) {
     throw ConnectionError(transport.peer() + ": encryption is refused for a cancel request");
   }
@@ -61,7 +55,7 @@ asio::awaitable<void> send_cancel_request(asio::io_context& io, const CancelTarg
   protocol::append_cancel_request(request, cancelled.process_id, cancelled.cancel_key);
   transport->send(request);
   try {
-    co_await read_byte(*transport);
+    co_await transport->read_byte();
   } catch (const ConnectionError&) {
     // The end is the answer; an end without a reason too, for the server is not polite here.
     if (transport->timed_out()) throw;

@@ -70,10 +70,4 @@ asio::awaitable<protocol::FramedMessage> MessageStream::next() {
   }
 }
 
-asio::awaitable<char> MessageStream::read_byte() {
-  char byte = 0;
-  while (transport_->try_read(&byte, 1) == 0) co_await transport_->wait_readable();
-  co_return byte;
-}
-
 }  // namespace pgcourier::replication

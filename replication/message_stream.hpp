@@ -44,9 +44,6 @@ class MessageStream {
   asio::awaitable<void> read_coalesced();
   bool coalescing() const { return policy_.coalescing(); }
 
-  // The one byte that answers SSLRequest, and not one byte more.
-  asio::awaitable<char> read_byte();
-
   const ReadCounts& counts() const { return counts_; }
 
  private:

@@ -107,7 +107,7 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
       transport.send(send->bytes);
       step = handshake.sent();
     } else if (std::holds_alternative<protocol::ReadByte>(step)) {
-      const char answer = co_await stream.read_byte();
+      const char answer = co_await transport.read_byte();
       step = handshake.on_byte(answer);
     } else if (std::holds_alternative<protocol::StartTls>(step)) {
       co_await start_tls(transport, target, session.host);

@@ -151,6 +151,12 @@ std::size_t Transport::try_read(char* into, std::size_t size) {
 
 asio::awaitable<void> Transport::wait_readable() { co_await wait(read_wait_); }
 
+asio::awaitable<char> Transport::read_byte() {
+  char byte = 0;
+  while (try_read(&byte, 1) == 0) co_await wait_readable();
+  co_return byte;
+}
+
 asio::awaitable<void> Transport::wait_readable_or_sent(std::size_t unsent) {
   if (closed()) fail(failure_);
   if (unsent_bytes() <= unsent) co_return;

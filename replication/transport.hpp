@@ -48,6 +48,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   asio::awaitable<void> wait_readable();
   // The same, or until no more than `unsent` bytes wait to be sent.
   asio::awaitable<void> wait_readable_or_sent(std::size_t unsent);
+  // Waits for the one byte that answers SSLRequest and the like, and takes not one byte more.
+  asio::awaitable<char> read_byte();
 
   // Sends after what was sent before; what the socket does not take at once goes out while the io
   // context runs. A failure is thrown by the next try_read() that finds nothing.
