@@ -19,4 +19,10 @@ class GssEncryptionRefused : public AuthenticationError {
   using AuthenticationError::AuthenticationError;
 };
 
+// Another token may do: this one has expired, perhaps.
+class OAuthTokenRefused : public AuthenticationError {
+ public:
+  using AuthenticationError::AuthenticationError;
+};
+
 }  // namespace pgcourier::protocol

@@ -162,6 +162,9 @@ NotificationResponse read_notification_response(ByteView body) {
   return message;
 }
 
+// Of servers to come; of 2 bytes each, where the list takes 40.
+constexpr std::size_t max_other_fields = 64;
+
 ServerFields read_server_fields(ByteView body) {
   WireReader in(body);
   ServerFields fields;
@@ -170,8 +173,10 @@ ServerFields read_server_fields(ByteView body) {
     if (!in.ok()) break;
     if (auto* field = field_of_code(fields, code)) {
       *field = text;
-    } else {
+    } else if (fields.other.size() < max_other_fields) {
       fields.other.emplace_back(code, text);
+    } else {
+      throw ProtocolError("ErrorResponse or NoticeResponse", "too many fields");
     }
   }
   in.finish("ErrorResponse or NoticeResponse");

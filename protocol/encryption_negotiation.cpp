@@ -51,7 +51,9 @@ EncryptionNegotiation::Next EncryptionNegotiation::on_gss_answer(char answer) {
       }
       return without_gss();
     case 'E':
-      throw_server_failure("GSSAPI encryption");
+      // Unlike to SSLRequest, it may come of something between us that doesn't know the request.
+      if (wishes_.insist_on_gss) throw_server_failure("GSSAPI encryption");
+      throw GssEncryptionRefused("the request for GSSAPI encryption was answered with an error");
     default:
       throw ProtocolError("GSSENCRequest", "the answer is neither G nor N; is this PostgreSQL?");
   }

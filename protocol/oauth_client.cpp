@@ -60,10 +60,10 @@ std::string OAuthClient::answer_challenge(ByteView challenge) {
   return {separator};
 }
 
-AuthenticationError OAuthClient::refusal(const ServerError& error) const {
-  return AuthenticationError("the server refused the OAuth token: " + presentable(error.what()) +
-                             "; its reason: " + challenge_ +
-                             "; has the token expired, or is it for another issuer or scope?");
+OAuthTokenRefused OAuthClient::refusal(const ServerError& error) const {
+  return OAuthTokenRefused("the server refused the OAuth token: " + presentable(error.what()) +
+                           "; its reason: " + challenge_ +
+                           "; has the token expired, or is it for another issuer or scope?");
 }
 
 ServerError OAuthClient::without_token(const ServerError& error) const {

@@ -33,7 +33,7 @@ class OAuthClient {
   // one is ProtocolError.
   std::string answer_challenge(ByteView challenge);
   bool refused() const { return refused_; }
-  AuthenticationError refusal(const ServerError& error) const;
+  OAuthTokenRefused refusal(const ServerError& error) const;
   // An error that came without a challenge, or later, may repeat the token too.
   ServerError without_token(const ServerError& error) const;
 

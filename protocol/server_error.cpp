@@ -4,8 +4,11 @@ namespace pgcourier::protocol {
 namespace {
 
 // The server's text is foreign: no line breaks or escape sequences of its making in our one line.
+// What is longer than anybody reads is cut.
+constexpr std::size_t max_line_field_bytes = 16 * 1024;
+
 void append_one_line(std::string& line, std::string_view text) {
-  for (const char c : text) {
+  for (const char c : text.substr(0, max_line_field_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     line.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
   }

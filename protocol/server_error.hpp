@@ -34,7 +34,7 @@ struct ServerFields {
 };
 
 // One line for an operator: `ERROR 55006: replication slot "a" is active for PID 7; DETAIL: …;
-// HINT: …`.
+// HINT: …`. Of each field no more than 16 KiB.
 std::string to_string(const ServerFields& fields);
 
 // The server refused or gave up. After it an ordinary connection is usable again once ReadyForQuery

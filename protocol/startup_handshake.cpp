@@ -10,12 +10,6 @@
 #include "protocol/startup_authentication.hpp"
 
 namespace pgcourier::protocol {
-namespace {
-
-// A server reports some fifteen; a stranger shall not fill our memory with more.
-constexpr std::size_t most_parameters = 1000;
-
-}  // namespace
 
 struct StartupHandshake::Impl {
   enum class State {
@@ -112,14 +106,6 @@ struct StartupHandshake::Impl {
     return Ready{};
   }
 
-  void keep_parameter(ByteView body) {
-    const auto message = read_parameter_status(body);
-    if (session.parameters.size() >= most_parameters) {
-      throw ProtocolError(ParameterStatus::name, "too many parameters");
-    }
-    session.parameters.insert_or_assign(std::string(message.parameter), message.value);
-  }
-
   void keep_key(ByteView body) {
     const auto message = read_backend_key_data(body);
     // The version is settled only now.
@@ -206,7 +192,7 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
       read_server_fields(body);
       return ReadMessage{};
     case 'S':
-      impl_->keep_parameter(body);
+      keep_parameter(impl_->session, read_parameter_status(body));
       return ReadMessage{};
     case 'K':
       impl_->keep_key(body);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +12,7 @@
 
 #include "protocol/authentication_error.hpp"
 #include "protocol/encryption_negotiation.hpp"
-#include "protocol/version_negotiation.hpp"
+#include "protocol/server_session.hpp"
 #include "protocol/wire_reader.hpp"
 
 namespace pgcourier::protocol {
@@ -59,14 +58,6 @@ struct StartupParameters : EncryptionWishes {
   std::string require_auth;                // libpq's, as given
   std::string channel_binding = "prefer";  // disable | prefer | require
   std::string scram_nonce;  // printable, random, 18 bytes or more; a parameter so tests can fix it
-};
-
-// What the server told during start-up.
-struct ServerSession {
-  std::uint32_t protocol_version = protocol_3_0;  // the one that is spoken
-  std::int32_t process_id = 0;
-  std::string cancel_key;
-  std::map<std::string, std::string> parameters;  // ParameterStatus
 };
 
 // Each call takes the outcome of the last step and gives the next one. Throws ProtocolError for

@@ -31,6 +31,7 @@ asio::awaitable<protocol::BackupInfo> base_backup(Connection& connection,
   protocol::Requests requests;
   requests.query(protocol::base_backup(options, version));
   protocol::BaseBackupDialogue backup(version, options.manifest != protocol::BackupManifest::none);
+  co_await connection.finish();
   connection.send(requests);
   bool begun = false;
   std::optional<protocol::ServerFields> error;

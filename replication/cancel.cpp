@@ -22,7 +22,7 @@ asio::awaitable<void> encrypt(Transport& transport, const CancelTarget& cancelle
   std::string request;
   if (cancelled.encryption == Encryption::tls) {
     protocol::append_ssl_request(request);
-    co_await agree(transport, request, 'S');
+    if (!cancelled.target.ssl_direct) co_await agree(transport, request, 'S');
     co_await start_tls(transport, cancelled.target, cancelled.host);
   } else if (cancelled.encryption == Encryption::gss) {
     const std::shared_ptr<GssInitiation> initiation =
@@ -40,11 +40,7 @@ asio::awaitable<void> send_cancel_request(asio::io_context& io, const CancelTarg
     throw ConnectionError(cancelled.endpoint.text + ": the server gave no key to cancel with");
   }
   const auto transport = std::make_shared<Transport>(io);
-  const auto timeout = cancelled.target.connect_timeout;
-  if (timeout.count() > 0) {
-    transport->set_deadline(timeout, "the cancel request was not taken within " +
-                                         std::to_string(timeout.count()) + " ms (connect_timeout)");
-  }
+  transport->limit_connect(cancelled.target.connect_timeout, "the cancel request was not taken");
   co_await transport->connect(cancelled.endpoint, cancelled.target, SocketUse::queries);
   try {
     co_await encrypt(*transport, cancelled);
@@ -54,14 +50,8 @@ asio::awaitable<void> send_cancel_request(asio::io_context& io, const CancelTarg
   std::string request;
   protocol::append_cancel_request(request, cancelled.process_id, cancelled.cancel_key);
   transport->send(request);
-  try {
-    co_await transport->read_byte();
-  } catch (const ConnectionError&) {
-    // The end is the answer; an end without a reason too, for the server is not polite here.
-    if (transport->timed_out()) throw;
-    co_return;
-  }
-  throw ConnectionError(transport->peer() + ": a cancel request was answered");
+  const bool ended = co_await transport->read_end();
+  if (!ended) throw ConnectionError(transport->peer() + ": a cancel request was answered");
 }
 
 }  // namespace pgcourier::replication

@@ -82,6 +82,38 @@ std::string published_tables_query(int server_version) {
          "ELSE c.relkind = 'r' END ORDER BY 2, 3";
 }
 
+constexpr std::string_view publication_query =
+    "SELECT pubname, puballtables, pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate "
+    "FROM pg_catalog.pg_publication WHERE pubname = $1";
+
+std::optional<PublicationInfo> publication_from(const QueryResult& result) {
+  if (result.rows.empty()) return std::nullopt;
+  const ResultRow& row = result.rows.front();
+  PublicationInfo info;
+  info.name = text_value(row.at(0));
+  info.all_tables = bool_value(row.at(1));
+  info.via_partition_root = bool_value(row.at(2));
+  info.inserts = bool_value(row.at(3));
+  info.updates = bool_value(row.at(4));
+  info.deletes = bool_value(row.at(5));
+  info.truncates = bool_value(row.at(6));
+  return info;
+}
+
+std::vector<PublishedTable> tables_from(const QueryResult& result) {
+  std::vector<PublishedTable> tables;
+  for (const auto& row : result.rows) {
+    PublishedTable& table = tables.emplace_back();
+    table.oid = integer_value<std::uint32_t>(row.at(0), "oid");
+    table.schema = text_value(row.at(1));
+    table.table = text_value(row.at(2));
+    table.replica_identity = char_value(row.at(3), "relreplident");
+    table.has_primary_key = bool_value(row.at(4));
+    table.identity_index_missing = bool_value(row.at(5));
+  }
+  return tables;
+}
+
 }  // namespace
 
 asio::awaitable<std::vector<SlotInfo>> list_slots(Connection& connection) {
@@ -137,39 +169,20 @@ asio::awaitable<std::vector<Blocker>> find_blockers(Connection& connection, std:
 asio::awaitable<std::optional<PublicationInfo>> find_publication(Connection& connection,
                                                                  std::string_view publication) {
   const QueryParameters parameters{std::string(publication)};
-  const QueryResult result = co_await connection.query(
-      "SELECT pubname, puballtables, pubviaroot, pubinsert, pubupdate, pubdelete, pubtruncate "
-      "FROM pg_catalog.pg_publication WHERE pubname = $1",
-      parameters);
-  if (result.rows.empty()) co_return std::nullopt;
-  const ResultRow& row = result.rows.front();
-  PublicationInfo info;
-  info.name = text_value(row.at(0));
-  info.all_tables = bool_value(row.at(1));
-  info.via_partition_root = bool_value(row.at(2));
-  info.inserts = bool_value(row.at(3));
-  info.updates = bool_value(row.at(4));
-  info.deletes = bool_value(row.at(5));
-  info.truncates = bool_value(row.at(6));
-  co_return info;
+  const QueryResult result = co_await connection.query(publication_query, parameters);
+  co_return publication_from(result);
 }
 
-asio::awaitable<std::vector<PublishedTable>> published_tables(Connection& connection,
-                                                              std::string_view publication) {
+asio::awaitable<std::optional<Publication>> find_publication_with_tables(
+    Connection& connection, std::string_view publication) {
   const QueryParameters parameters{std::string(publication)};
-  const QueryResult result =
-      co_await connection.query(published_tables_query(connection.server_version()), parameters);
-  std::vector<PublishedTable> tables;
-  for (const auto& row : result.rows) {
-    PublishedTable& table = tables.emplace_back();
-    table.oid = integer_value<std::uint32_t>(row.at(0), "oid");
-    table.schema = text_value(row.at(1));
-    table.table = text_value(row.at(2));
-    table.replica_identity = char_value(row.at(3), "relreplident");
-    table.has_primary_key = bool_value(row.at(4));
-    table.identity_index_missing = bool_value(row.at(5));
-  }
-  co_return tables;
+  const std::string tables_query = published_tables_query(connection.server_version());
+  const std::vector<Statement> statements = {Statement{publication_query, parameters},
+                                             Statement{tables_query, parameters}};
+  const std::vector<QueryResult> results = co_await connection.query_each(statements);
+  const auto info = publication_from(results.at(0));
+  if (!info) co_return std::nullopt;
+  co_return Publication{*info, tables_from(results.at(1))};
 }
 
 asio::awaitable<std::vector<std::string>> primary_key(Connection& connection,

@@ -70,8 +70,13 @@ struct PublishedTable {
   bool has_primary_key = false;
   bool identity_index_missing = false;  // 'i' whose index was dropped
 };
-asio::awaitable<std::vector<PublishedTable>> published_tables(Connection& connection,
-                                                              std::string_view publication);
+struct Publication {
+  PublicationInfo info;
+  std::vector<PublishedTable> tables;
+};
+// In one round trip (§55.2.4).
+asio::awaitable<std::optional<Publication>> find_publication_with_tables(
+    Connection& connection, std::string_view publication);
 
 // Names of the primary key's columns in key order; empty without one.
 asio::awaitable<std::vector<std::string>> primary_key(Connection& connection,

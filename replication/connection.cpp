@@ -73,7 +73,11 @@ asio::awaitable<void> Connection::open(
 }
 
 void Connection::limit_answers(std::chrono::milliseconds limit) {
-  impl_->opened().state.answer_limit = limit;
+  impl_->session.state.answer_limit = limit;
+}
+
+std::chrono::milliseconds Connection::answer_limit() const {
+  return impl_->session.state.answer_limit;
 }
 
 asio::awaitable<QueryResult> Connection::query(std::string_view sql) {
@@ -91,9 +95,23 @@ asio::awaitable<QueryResults> Connection::query_all(std::string_view sql) {
 asio::awaitable<QueryResult> Connection::query(
     std::string_view sql, const std::vector<std::optional<std::string>>& parameters) {
   OpenedSession& session = impl_->opened();
-  const protocol::Requests requests = extended_query(sql, parameters);
+  protocol::Requests requests;
+  add_statement(requests, Statement{sql, parameters});
   QueryResults results = co_await results_of(*session.stream, session.state, requests);
   co_return last_of(std::move(results));
+}
+
+asio::awaitable<std::vector<QueryResult>> Connection::query_each(
+    const std::vector<Statement>& statements) {
+  OpenedSession& session = impl_->opened();
+  protocol::Requests requests;
+  for (const Statement& statement : statements) add_statement(requests, statement);
+  QueryResults answer = co_await results_of(*session.stream, session.state, requests);
+  if (answer.error) throw protocol::ServerError(std::move(*answer.error));
+  if (answer.results.size() != statements.size()) {
+    throw protocol::ProtocolError("query", "not one result for each statement");
+  }
+  co_return std::move(answer.results);
 }
 
 void Connection::send(const protocol::Requests& requests) {
@@ -115,6 +133,11 @@ const protocol::QueryDialogue& Connection::dialogue() const {
   return impl_->session.state.dialogue;
 }
 
+asio::awaitable<void> Connection::finish() {
+  OpenedSession& session = impl_->opened();
+  co_await finish_requests(*session.stream, session.state);
+}
+
 asio::awaitable<void> Connection::cancel() const {
   const CancelTarget cancelled = impl_->cancel_target();
   co_await send_cancel_request(impl_->io, cancelled);
@@ -122,7 +145,7 @@ asio::awaitable<void> Connection::cancel() const {
 
 asio::awaitable<void> Connection::start_copy_both(std::string_view command) {
   OpenedSession& session = impl_->opened();
-  co_await finish_requests(*session.stream, session.state);
+  co_await finish();
   protocol::Requests requests;
   requests.query(command);
   send(requests);
@@ -200,11 +223,11 @@ void Connection::close() {
 }
 
 std::vector<protocol::ServerFields> Connection::take_notices() {
-  return std::exchange(impl_->session.state.notices, {});
+  return impl_->session.state.notices.take();
 }
 
 std::vector<Notification> Connection::take_notifications() {
-  return std::exchange(impl_->session.state.notifications, {});
+  return impl_->session.state.notifications.take();
 }
 
 asio::awaitable<void> Connection::wait_notification() {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,17 +18,11 @@
 #include "protocol/startup_handshake.hpp"
 #include "protocol/wire_reader.hpp"
 #include "replication/asio.hpp"
+#include "replication/connection_error.hpp"
 #include "replication/read_counts.hpp"
 #include "replication/secure_session.hpp"
 
 namespace pgcourier::replication {
-
-// Nobody could be reached, or the connection was lost or timed out. what() names host and port, and
-// the reason of each place that was tried. Time may heal it.
-class ConnectionError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 // One row of a text-format result.
 using ResultRow = std::vector<std::optional<std::string>>;
@@ -47,6 +41,11 @@ struct QueryResults {
 };
 
 // What NOTIFY brought, §55.2.7.
+struct Statement {
+  std::string_view sql;
+  std::span<const std::optional<std::string>> parameters;
+};
+
 struct Notification {
   std::int32_t process_id = 0;  // who sent it
   std::string channel;
@@ -70,7 +69,8 @@ enum class Purpose {
 // take_notices(), take_notifications(), server().parameters.
 class Connection {
  public:
-  // `max_message_bytes` bounds any one message of the server.
+  // `max_message_bytes` bounds any one message of the server, and what one query() collects:
+  // ProtocolError.
   Connection(asio::io_context& io, std::size_t max_message_bytes);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -86,6 +86,7 @@ class Connection {
   // From now on: what is asked must be answered whole within `limit`, else the connection ends with
   // a ConnectionError, also if the server drips bytes. Not for copy-both. 0, the default: never.
   void limit_answers(std::chrono::milliseconds limit);
+  std::chrono::milliseconds answer_limit() const;
 
   // Simple Query (§55.2.2) of one or more statements; the last one's result. Works on a walsender,
   // for replication commands too. As all queries here: what is left of earlier requests is read
@@ -97,6 +98,10 @@ class Connection {
   // Extended Query (§55.2.3): one statement with text parameters.
   asio::awaitable<QueryResult> query(std::string_view sql,
                                      const std::vector<std::optional<std::string>>& parameters);
+
+  // Several such statements in one round trip (§55.2.4), a transaction each; the result of each.
+  // The first error is thrown when all are answered.
+  asio::awaitable<std::vector<QueryResult>> query_each(const std::vector<Statement>& statements);
 
   // Requests behind those already sent, without waiting for their answers (§55.2.4). What the
   // socket does not take is kept and goes out while replies are awaited, so two full directions
@@ -111,6 +116,10 @@ class Connection {
   asio::awaitable<std::optional<protocol::Reply>> next_reply_or_sent(std::size_t unsent);
   // What is under way, and the transaction status.
   const protocol::QueryDialogue& dialogue() const;
+
+  // Ends what is under way and reads and drops its replies, so that the next request's are the next
+  // to come. Not possible in copy-both mode: ProtocolError.
+  asio::awaitable<void> finish();
 
   // CancelRequest (§55.2.8) for what is under way, over a connection of its own to the same address
   // and encrypted as this one is; returns when the server has taken it. What was under way ends
@@ -150,8 +159,8 @@ class Connection {
   // Closes at once. Whoever waits in read_some() gets ConnectionError.
   void close();
 
-  // Notices and notifications received since the last call; of each kind only the newest ones are
-  // kept if nobody asks.
+  // Notices and notifications received since the last call. If nobody asks, only the newest ones
+  // are kept: 1 MiB of notices, 8 MiB of notifications.
   std::vector<protocol::ServerFields> take_notices();
   std::vector<Notification> take_notifications();
   // While nothing is under way: until take_notifications() has something to give.
@@ -169,6 +178,22 @@ class Connection {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// For what may rightly take another time than what was asked before; ends with its scope.
+class AnswerLimit {
+ public:
+  AnswerLimit(Connection& connection, std::chrono::milliseconds limit)
+      : connection_(connection), before_(connection.answer_limit()) {
+    connection.limit_answers(limit);
+  }
+  ~AnswerLimit() { connection_.limit_answers(before_); }
+  AnswerLimit(const AnswerLimit&) = delete;
+  AnswerLimit& operator=(const AnswerLimit&) = delete;
+
+ private:
+  Connection& connection_;
+  std::chrono::milliseconds before_;
 };
 
 }  // namespace pgcourier::replication

@@ -70,6 +70,7 @@ void feed(Connection& connection, const CopySource& source, Outcome& outcome) {
 asio::awaitable<std::string> copy_in(Connection& connection, const protocol::Requests& requests,
                                      const CopySource& source) {
   const protocol::QueryDialogue& dialogue = connection.dialogue();
+  co_await connection.finish();
   connection.send(requests);
   Outcome outcome;
   for (;;) {
@@ -93,6 +94,7 @@ asio::awaitable<std::string> copy_in(Connection& connection, const protocol::Req
 
 asio::awaitable<std::string> copy_out(Connection& connection, const protocol::Requests& requests,
                                       const CopySink& sink) {
+  co_await connection.finish();
   connection.send(requests);
   Outcome outcome;
   while (!connection.dialogue().idle()) {

@@ -41,7 +41,7 @@ GssInitiation::GssInitiation(const config::ConnectionTarget& target, const confi
           target.gss_delegation)) {}
 
 template <typename Function>
-void GssInitiation::start(Function function) {
+void GssInitiation::start(Function function) try {
   call_ = std::make_shared<Call>();
   std::thread([context = context_, call = call_, function = std::move(function)] {
     try {
@@ -51,6 +51,8 @@ void GssInitiation::start(Function function) {
     }
     call->finish();
   }).detach();
+} catch (const std::system_error& error) {
+  throw GssError(std::string("no thread for GSSAPI: ") + error.what());
 }
 
 void GssInitiation::acquire_credential() {

@@ -77,6 +77,10 @@ Wants GssSession::handshake() {
       stepping_ = false;
       const GssContext::Step step = initiation_->take();
       complete_ = step.complete;
+      if (step.token.size() > max_gss_token_packet_bytes - protocol::gss_length_bytes) {
+        throw GssError("GSSAPI encryption failed: a token of " + std::to_string(step.token.size()) +
+                       " bytes is longer than a server takes");
+      }
       if (!step.token.empty()) {
         protocol::append_gss_packet(outgoing_, step.token, max_gss_token_packet_bytes);
       }
@@ -110,7 +114,18 @@ std::size_t GssSession::take_plain(char* into, std::size_t size) {
 }
 
 SecureSession::Outcome GssSession::read(char* into, std::size_t size) {
+  if (read_error_) std::rethrow_exception(read_error_);
   Outcome outcome;
+  try {
+    read_into(outcome, into, size);
+  } catch (const std::runtime_error&) {
+    if (outcome.bytes == 0) throw;
+    read_error_ = std::current_exception();
+  }
+  return outcome;
+}
+
+void GssSession::read_into(Outcome& outcome, char* into, std::size_t size) {
   while (outcome.bytes < size) {
     if (plain_taken_ < plain_.view().size()) {
       outcome.bytes += take_plain(into + outcome.bytes, size - outcome.bytes);
@@ -129,7 +144,6 @@ SecureSession::Outcome GssSession::read(char* into, std::size_t size) {
     if (!outcome.ended) outcome.wants = Wants::to_read;
     break;
   }
-  return outcome;
 }
 
 SecureSession::Outcome GssSession::write(const char* from, std::size_t size) {

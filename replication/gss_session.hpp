@@ -1,6 +1,7 @@
 // GSSAPI encryption, §55.2.11: one session over a socket.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ class GssSession : public SecureSession {
   Received receive();
   bool flush();
   std::size_t take_plain(char* into, std::size_t size);
+  void read_into(Outcome& outcome, char* into, std::size_t size);
 
   std::shared_ptr<GssInitiation> initiation_;
   int socket_;
@@ -40,7 +42,8 @@ class GssSession : public SecureSession {
   std::vector<char> received_;  // as long as the longest packet, which so fits
   std::size_t unread_from_ = 0;
   std::size_t unread_to_ = 0;
-  GssBuffer plain_;  // the packet that read() gives away …
+  std::exception_ptr read_error_;  // of a packet behind those that read() gave away
+  GssBuffer plain_;                // the packet that read() gives away …
   std::size_t plain_taken_ = 0;
 
   std::string outgoing_;            // one packet …

@@ -24,6 +24,7 @@ class MessageStream {
 
   Transport& transport() { return *transport_; }
   void limit_messages(std::size_t max_message_bytes) { max_bytes_ = max_message_bytes; }
+  std::size_t max_message_bytes() const { return max_bytes_; }
 
   // A message that has arrived whole.
   std::optional<protocol::FramedMessage> next_buffered() {

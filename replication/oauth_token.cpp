@@ -6,8 +6,11 @@
 namespace pgcourier::replication {
 
 bool has_oauth_token(const config::ConnectionTarget& target) {
-  return !target.oauth_token.empty() || !target.oauth_token_file.empty() ||
-         !target.oauth_token_command.empty();
+  return !target.oauth_token.empty() || has_fresh_oauth_token(target);
+}
+
+bool has_fresh_oauth_token(const config::ConnectionTarget& target) {
+  return !target.oauth_token_file.empty() || !target.oauth_token_command.empty();
 }
 
 asio::awaitable<std::string> get_oauth_token(const config::ConnectionTarget& target) {

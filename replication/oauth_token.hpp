@@ -21,6 +21,8 @@ class TokenCommandError : public ConnectionError {
 constexpr std::chrono::milliseconds token_command_limit = std::chrono::seconds(30);
 
 bool has_oauth_token(const config::ConnectionTarget& target);
+// Whether each connection may get another one.
+bool has_fresh_oauth_token(const config::ConnectionTarget& target);
 
 // REQUIRES: has_oauth_token(target), and a target that outlives the coroutine. Throws SettingsError
 // if the file can't be read or the program can't be started, else TokenCommandError.

@@ -119,7 +119,7 @@ asio::awaitable<std::optional<OpenedSession>> try_endpoint(
     } catch (const ConnectionError& error) {
       if (refusal) throw ServerError(*refusal);
       attempts.failed(error.what());
-      if (!attempt.encryption_matters) co_return std::nullopt;
+      if (!attempt.encryption_failed) co_return std::nullopt;
       if (next_was_tried(use, attempt)) ++next;
     }
   }

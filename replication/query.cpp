@@ -14,19 +14,11 @@ namespace {
 
 using protocol::Reply;
 
-// Nobody has to ask for them.
-constexpr std::size_t max_notices = 256;
-constexpr std::size_t max_notifications = 4096;
-
-template <typename T>
-void keep_newest(std::vector<T>& kept, T newest, std::size_t most) {
-  if (kept.size() == most) kept.erase(kept.begin());
-  kept.push_back(std::move(newest));
-}
-
 // Makes results of replies.
 class Collector {
  public:
+  explicit Collector(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
   // False for a reply that has no place in a query's answer.
   bool take(const Reply& reply) {
     if (const auto* row = std::get_if<protocol::DataRow>(&reply)) {
@@ -53,7 +45,10 @@ class Collector {
 
  private:
   void describe(const protocol::RowDescription& description) {
-    for (const auto& field : description.fields) result_.columns.emplace_back(field.name);
+    for (const auto& field : description.fields) {
+      count(sizeof(std::string) + field.name.size());
+      result_.columns.emplace_back(field.name);
+    }
   }
   void add(const protocol::DataRow& row) {
     if (row.values.size() != result_.columns.size()) {
@@ -61,14 +56,28 @@ class Collector {
                                                    std::to_string(result_.columns.size()) +
                                                    " columns");
     }
+    count(sizeof(ResultRow));
     auto& values = result_.rows.emplace_back();
     values.reserve(row.values.size());
     for (const auto& value : row.values) {
+      count(sizeof(std::optional<std::string>) + (value ? value->size() : 0));
       values.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
     }
   }
-  void finish() { all_.results.push_back(std::exchange(result_, {})); }
+  void finish() {
+    count(sizeof(QueryResult) + result_.command_tag.size());
+    all_.results.push_back(std::exchange(result_, {}));
+  }
+  void count(std::size_t bytes) {
+    if (bytes > max_bytes_ - bytes_) {
+      throw protocol::ProtocolError(
+          "query", "the answer takes more than " + std::to_string(max_bytes_) + " bytes");
+    }
+    bytes_ += bytes;
+  }
 
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
   QueryResult result_;  // of the statement under way
   QueryResults all_;
 };
@@ -93,20 +102,17 @@ void mind_answer_limit(MessageStream& stream, SessionState& state) {
 bool SessionState::take(const protocol::FramedMessage& message) {
   switch (message.type) {
     case 'N':
-      keep_newest(notices, protocol::read_server_fields(message.body), max_notices);
+      notices.keep(protocol::read_server_fields(message.body), message.size);
       return true;
-    case 'S': {
-      const auto status = protocol::read_parameter_status(message.body);
-      server.parameters.insert_or_assign(std::string(status.parameter), std::string(status.value));
+    case 'S':
+      protocol::keep_parameter(server, protocol::read_parameter_status(message.body));
       return true;
-    }
     case 'A': {
       const auto response = protocol::read_notification_response(message.body);
-      keep_newest(notifications,
-                  Notification{.process_id = response.process_id,
-                               .channel = std::string(response.channel),
-                               .payload = std::string(response.payload)},
-                  max_notifications);
+      notifications.keep(Notification{.process_id = response.process_id,
+                                      .channel = std::string(response.channel),
+                                      .payload = std::string(response.payload)},
+                         message.size);
       return true;
     }
     default:
@@ -182,7 +188,7 @@ asio::awaitable<QueryResults> results_of(MessageStream& stream, SessionState& st
                                          const protocol::Requests& requests) {
   co_await finish_requests(stream, state);
   send_requests(stream, state, requests);
-  Collector collector;
+  Collector collector(stream.max_message_bytes());
   while (!state.dialogue.idle()) {
     const std::optional<Reply> reply = buffered_reply(stream, state);
     if (!reply) {
@@ -200,17 +206,14 @@ QueryResult last_of(QueryResults&& results) {
   return std::move(results.results.back());
 }
 
-protocol::Requests extended_query(std::string_view sql,
-                                  const std::vector<std::optional<std::string>>& parameters) {
+void add_statement(protocol::Requests& requests, const Statement& statement) {
   std::vector<protocol::BindParameter> values;
-  values.reserve(parameters.size());
-  for (const auto& parameter : parameters) {
+  values.reserve(statement.parameters.size());
+  for (const auto& parameter : statement.parameters) {
     auto& value = values.emplace_back();
     if (parameter) value.value = *parameter;
   }
-  protocol::Requests requests;
-  requests.parse("", sql).bind("", "", values).describe_portal("").execute("").sync();
-  return requests;
+  requests.parse("", statement.sql).bind("", "", values).describe_portal("").execute("").sync();
 }
 
 }  // namespace pgcourier::replication

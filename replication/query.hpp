@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/message_framer.hpp"
@@ -15,12 +17,47 @@
 
 namespace pgcourier::replication {
 
+// Nobody has to ask for them, so only the newest are kept, as far as they take no more than
+// `max_bytes`.
+template <typename T>
+class Newest {
+ public:
+  explicit Newest(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+  void keep(T newest, std::size_t message_bytes) {
+    const std::size_t bytes = sizeof(T) + message_bytes;
+    kept_.emplace_back(std::move(newest), bytes);
+    bytes_ += bytes;
+    while (bytes_ > max_bytes_) {
+      bytes_ -= kept_.front().second;
+      kept_.pop_front();
+    }
+  }
+  bool empty() const { return kept_.empty(); }
+  std::vector<T> take() {
+    std::vector<T> taken;
+    taken.reserve(kept_.size());
+    for (auto& kept : kept_) taken.push_back(std::move(kept.first));
+    kept_.clear();
+    bytes_ = 0;
+    return taken;
+  }
+
+ private:
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::deque<std::pair<T, std::size_t>> kept_;
+};
+
+constexpr std::size_t max_notice_bytes = 1024 * 1024;
+constexpr std::size_t max_notification_bytes = 8 * 1024 * 1024;
+
 struct SessionState {
   protocol::ServerSession server;
   protocol::QueryDialogue dialogue;
   // What the server tells at any time, §55.2.7.
-  std::vector<protocol::ServerFields> notices;
-  std::vector<Notification> notifications;
+  Newest<protocol::ServerFields> notices{max_notice_bytes};
+  Newest<Notification> notifications{max_notification_bytes};
 
   std::chrono::milliseconds answer_limit{0};  // as Connection::limit_answers()
   bool answer_limited = false;                // the transport has a deadline
@@ -50,8 +87,7 @@ asio::awaitable<QueryResults> results_of(MessageStream& stream, SessionState& st
 // The last result; throws the error, if there is one, as ServerError.
 QueryResult last_of(QueryResults&& results);
 
-// Extended Query: one statement with text parameters.
-protocol::Requests extended_query(std::string_view sql,
-                                  const std::vector<std::optional<std::string>>& parameters);
+// Extended Query: one statement with text parameters, and a Sync.
+void add_statement(protocol::Requests& requests, const Statement& statement);
 
 }  // namespace pgcourier::replication

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t stream_buffer_bytes = 1024 * 1024;
 constexpr std::size_t query_buffer_bytes = 64 * 1024;
+constexpr std::string_view no_session = "no session";
 
 std::string random_nonce() {
   std::array<unsigned char, 18> bytes{};
@@ -68,12 +69,6 @@ protocol::StartupParameters startup_parameters(const OpenRequest& request, const
   return parameters;
 }
 
-void limit_start(Transport& transport, std::chrono::milliseconds timeout) {
-  if (timeout.count() <= 0) return;
-  transport.set_deadline(
-      timeout, "no session within " + std::to_string(timeout.count()) + " ms (connect_timeout)");
-}
-
 // As libpq: GSSAPI encryption is asked for only with a credential at hand. Without one it is
 // dropped from `use`, or insisted on in vain.
 asio::awaitable<std::shared_ptr<GssInitiation>> prepare_encryption(
@@ -107,7 +102,11 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
       transport.send(send->bytes);
       step = handshake.sent();
     } else if (std::holds_alternative<protocol::ReadByte>(step)) {
+      // An end instead of an answer comes of what stands between us and doesn't know GSSENCRequest.
+      attempt.encryption_failed = attempt.by_gss;
       const char answer = co_await transport.read_byte();
+      attempt.encryption_failed = false;
+      if (answer == 'N') attempt.by_gss = false;  // the next way follows on this connection
       step = handshake.on_byte(answer);
     } else if (std::holds_alternative<protocol::StartTls>(step)) {
       co_await start_tls(transport, target, session.host);
@@ -115,10 +114,9 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
     } else if (std::holds_alternative<protocol::GetToken>(step)) {
       transport.clear_deadline();  // a command has its own
       std::string token = co_await get_oauth_token(target);
-      limit_start(transport, target.connect_timeout);
+      transport.limit_connect(target.connect_timeout, no_session);
       step = handshake.on_token(std::move(token));
     } else if (std::holds_alternative<protocol::StartGss>(step)) {
-      attempt.by_gss = true;
       co_await start_gss(transport, encryption);
       step = handshake.on_gss_encryption();
     } else if (auto* ask = std::get_if<protocol::AskGss>(&step)) {
@@ -152,7 +150,7 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
                                              EncryptionUse use, Attempt& attempt) {
   const bool streams = request.purpose != Purpose::sql;
   auto transport = std::make_shared<Transport>(io);
-  limit_start(*transport, request.target.connect_timeout);
+  transport->limit_connect(request.target.connect_timeout, no_session);
   co_await transport->connect(endpoint, request.target,
                               streams ? SocketUse::stream : SocketUse::queries);
   OpenedSession session;
@@ -163,15 +161,19 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
       protocol::max_startup_message_bytes);
   const std::shared_ptr<GssInitiation> encryption =
       co_await prepare_encryption(session.stream->transport(), request.target, host, use);
+  attempt.by_gss = use.gss != Use::never;
   protocol::StartupHandshake handshake(startup_parameters(request, host, endpoint, use));
   try {
     co_await shake_hands(session, handshake, request.target, encryption, attempt);
   } catch (const TokenCommandError&) {
     throw;
+  } catch (const protocol::OAuthTokenRefused& refused) {
+    if (has_fresh_oauth_token(request.target)) throw;
+    throw protocol::AuthenticationError(refused.what());
   } catch (const GssError& error) {
     throw ConnectionError(session.stream->transport().peer() + ": " + error.what());
-  } catch (const ConnectionError&) {
-    attempt.encryption_matters = !session.stream->transport().timed_out();
+  } catch (const HandshakeError&) {
+    attempt.encryption_failed = true;
     throw;
   }
   session.state.server = handshake.session();

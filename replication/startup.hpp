@@ -41,8 +41,8 @@ struct EncryptionUse {
 };
 // How far an attempt came that failed.
 struct Attempt {
-  bool by_gss = false;              // it was GSSAPI encryption that was tried, not the use of TLS
-  bool encryption_matters = false;  // after the connection was made, and not by silence
+  bool by_gss = false;             // it was GSSAPI encryption that was tried, not the use of TLS
+  bool encryption_failed = false;  // by itself: another way to encrypt may do
 };
 // One address, one way: connects, starts encryption, authenticates.
 asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenRequest& request,

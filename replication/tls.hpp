@@ -58,6 +58,7 @@ class TlsSession : public SecureSession {
 
  private:
   Wants wants_after(int result, const char* what);
+  bool ended(int result) const;
   void check_alpn() const;
 
   std::unique_ptr<SSL, FreeSsl> ssl_;

@@ -162,6 +162,20 @@ void TlsSession::check_alpn() const {
   }
 }
 
+// With a close_notify or without one, as many servers do it: what was to come is missing anyway.
+bool TlsSession::ended(int result) const {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_ZERO_RETURN:
+      return true;
+    case SSL_ERROR_SYSCALL:
+      return errno == 0;
+    case SSL_ERROR_SSL:
+      return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    default:
+      return false;
+  }
+}
+
 SecureSession::Outcome TlsSession::read(char* into, std::size_t size) {
   Outcome outcome;
   while (outcome.bytes < size) {
@@ -174,7 +188,7 @@ SecureSession::Outcome TlsSession::read(char* into, std::size_t size) {
       continue;
     }
     if (outcome.bytes > 0) break;  // the next read meets an end or an error again
-    outcome.ended = SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN;
+    outcome.ended = ended(result);
     if (!outcome.ended) outcome.wants = wants_after(result, "TLS read failed");
     break;
   }

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kept_bytes = 1024 * 1024;  // of the buffer for sending, once it is empty
 
-constexpr std::string_view closed_by_server = "the server closed the connection unexpectedly";
-
 std::string reason(int error) { return std::generic_category().message(error); }
 
 }  // namespace
@@ -117,7 +115,8 @@ asio::awaitable<void> Transport::secure(const MakeSession& make_session) {
   } catch (const ConnectionError&) {
     throw;
   } catch (const std::runtime_error& error) {
-    fail(error.what());
+    if (failure_.empty()) failure_ = error.what();
+    throw HandshakeError(peer_ + ": " + failure_);
   }
 }
 
@@ -136,12 +135,12 @@ std::size_t Transport::try_read(char* into, std::size_t size) {
       fail(error.what());
     }
     if (outcome.bytes > 0) return outcome.bytes;
-    if (outcome.ended) fail(std::string(closed_by_server));
+    if (outcome.ended) fail_at_end();
     if (outcome.wants == Wants::to_write) read_wait_ = asio::posix::descriptor_base::wait_write;
   } else {
     const auto count = ::recv(socket_, into, size, 0);
     if (count > 0) return static_cast<std::size_t>(count);
-    if (count == 0) fail(std::string(closed_by_server));
+    if (count == 0) fail_at_end();
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) fail(reason(errno));
   }
   // Only now: what the server said before it went away explains more than the failed write.
@@ -155,6 +154,22 @@ asio::awaitable<char> Transport::read_byte() {
   char byte = 0;
   while (try_read(&byte, 1) == 0) co_await wait_readable();
   co_return byte;
+}
+
+asio::awaitable<bool> Transport::read_end() {
+  for (;;) {
+    std::size_t count = 0;
+    char byte = 0;
+    try {
+      count = try_read(&byte, 1);
+    } catch (const ConnectionError&) {
+      if (!write_failure_.empty()) fail("not all was sent: " + write_failure_);
+      if (!ended_by_peer_ || unsent_bytes() > 0) throw;
+    }
+    if (ended_by_peer_) co_return true;
+    if (count > 0) co_return false;
+    co_await wait_readable();
+  }
 }
 
 asio::awaitable<void> Transport::wait_readable_or_sent(std::size_t unsent) {
@@ -249,6 +264,12 @@ void Transport::set_deadline(std::chrono::milliseconds after, std::string why) {
   });
 }
 
+void Transport::limit_connect(std::chrono::milliseconds timeout, std::string_view missing) {
+  if (timeout.count() <= 0) return;
+  set_deadline(timeout, std::string(missing) + " within " + std::to_string(timeout.count()) +
+                            " ms (connect_timeout)");
+}
+
 void Transport::clear_deadline() {
   ++deadline_number_;  // an expiry may be queued already
   deadline_.cancel();
@@ -265,6 +286,11 @@ void Transport::close(std::string why) {
   if (thread_done_.is_open()) thread_done_.close(ignored);
   ::close(socket_);
   socket_ = -1;
+}
+
+void Transport::fail_at_end() {
+  ended_by_peer_ = true;
+  fail("the server closed the connection unexpectedly");
 }
 
 void Transport::fail(const std::string& why) {

@@ -33,7 +33,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   // After the server's 'S' or 'G', or at once for direct TLS: all that follows goes through the
   // session. Refuses if bytes are there already: they were sent in clear by somebody who expects us
-  // to take them for the server's (CVE-2021-23222).
+  // to take them for the server's (CVE-2021-23222). HandshakeError if it can't be started.
   asio::awaitable<void> secure(const MakeSession& make_session);
   Encryption encryption() const { return session_ ? session_->kind() : Encryption::none; }
   std::optional<std::string> certificate_hash() const;
@@ -51,6 +51,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Waits for the one byte that answers SSLRequest and the like, and takes not one byte more.
   asio::awaitable<char> read_byte();
 
+  // Waits for the server's end of the connection, with all sent that was to be sent; false: it said
+  // something instead.
+  asio::awaitable<bool> read_end();
+
   // Sends after what was sent before; what the socket does not take at once goes out while the io
   // context runs. A failure is thrown by the next try_read() that finds nothing.
   void send(std::string_view bytes);
@@ -58,6 +62,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   // Ends the connection with this reason unless disarmed before.
   void set_deadline(std::chrono::milliseconds after, std::string reason);
+  // The same for connect_timeout; 0: never. `missing`: what there is not by then.
+  void limit_connect(std::chrono::milliseconds timeout, std::string_view missing);
   void clear_deadline();
   bool timed_out() const { return timed_out_; }
 
@@ -76,6 +82,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::size_t write_some();
   void wait_and_write();
   asio::awaitable<void> wait_for(const SecureSession& session, Wants wants);
+  [[noreturn]] void fail_at_end();
   [[noreturn]] void fail(const std::string& reason);
 
   asio::posix::stream_descriptor waiter_;  // holds the socket while somebody waits
@@ -93,6 +100,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::string outgoing_;
   std::size_t sent_ = 0;  // of outgoing_
   bool writing_ = false;  // a wait of wait_and_write() is pending
+  bool ended_by_peer_ = false;
   std::string write_failure_;
   std::string failure_;
   std::string peer_;

@@ -71,6 +71,7 @@ asio::awaitable<std::optional<protocol::TimelinePosition>> stream_wal(
     WalReceiver& receiver) {
   protocol::Requests requests;
   requests.query(protocol::start_replication(options));
+  co_await connection.finish();
   connection.send(requests);
   Stream stream(connection, options.start, receiver);
   std::optional<protocol::TimelinePosition> next;

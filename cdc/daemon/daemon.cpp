@@ -203,6 +203,9 @@ class Daemon {
       settings_.log = loaded.settings.log;
       settings_.source.url = loaded.settings.source.url;
       settings_.source.password_file = loaded.settings.source.password_file;
+      settings_.source.oauth_token = loaded.settings.source.oauth_token;
+      settings_.source.oauth_token_file = loaded.settings.source.oauth_token_file;
+      settings_.source.oauth_token_command = loaded.settings.source.oauth_token_command;
       settings_.source.tables = loaded.settings.source.tables;
       take_properties(loaded.settings.sinks);
       log::info(

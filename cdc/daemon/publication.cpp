@@ -42,7 +42,7 @@ boost::asio::awaitable<void> create_publication(replication::Connection& sql,
     command += list;
   }
   // It waits for locks as long as others hold them; giving up would leave it waiting on its own.
-  sql.limit_answers(std::chrono::milliseconds(0));
+  const replication::AnswerLimit none(sql, std::chrono::milliseconds(0));
   co_await sql.query(command);
   log::info("publication created", {{"publication", source.publication}});
 }

@@ -116,6 +116,9 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
     return judge(sink);
   } catch (const replication::ConnectionError& lost) {
     return {.retry = true, .exit_code = exit_unreachable, .kind = "network", .what = lost.what()};
+  } catch (const protocol::OAuthTokenRefused& refused) {
+    return {
+        .retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
   } catch (const protocol::AuthenticationError& refused) {
     return stop(exit_not_permitted, "server", refused.what());
   } catch (const protocol::ProtocolError& nonsense) {

@@ -54,6 +54,8 @@ asio::awaitable<SessionEnd> Session::run() {
   if (pipeline_) remember();
   context_.status.detach();
   pipeline_.reset();
+  if (started_.stream) co_await cancel_what_is_asked(*started_.stream);
+  if (started_.sql) co_await started_.sql->cancel_given_up();
   auto remains = std::move(started_);
   started_ = {};
   started_.bookmark_exists = remains.bookmark_exists;

@@ -192,9 +192,8 @@ asio::awaitable<void> SessionStart::create_slot() {
 }
 
 asio::awaitable<void> SessionStart::send_create(const protocol::CreateLogicalSlot& options) {
-  started_.stream->limit_answers(0ms);
+  const replication::AnswerLimit none(*started_.stream, 0ms);
   co_await replication::create_replication_slot(*started_.stream, options);
-  started_.stream->limit_answers(context_.settings.source.silence_timeout);
 }
 
 // The server makes a slot only when every transaction that was running has ended.

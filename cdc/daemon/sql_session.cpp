@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "cdc/daemon/log.hpp"
 #include "replication/session_settings.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -18,6 +19,15 @@ constexpr std::chrono::milliseconds answer_limit = 60s;
 
 }  // namespace
 
+asio::awaitable<void> cancel_what_is_asked(replication::Connection& connection) {
+  if (connection.dialogue().idle() || connection.dialogue().in_copy_both()) co_return;
+  try {
+    co_await connection.cancel();
+  } catch (const replication::ConnectionError& error) {
+    log::debug("what was asked could not be cancelled", {{"error", error.what()}});
+  }
+}
+
 SqlSession::Lease::Lease(SqlSession& owner)
     : owner_(&owner), exceptions_(std::uncaught_exceptions()) {
   owner.lent_ = true;
@@ -29,7 +39,7 @@ SqlSession::Lease::Lease(Lease&& other) noexcept
 SqlSession::Lease::~Lease() {
   if (!owner_) return;
   owner_->lent_ = false;
-  if (std::uncaught_exceptions() > exceptions_) owner_->connection_.reset();
+  if (std::uncaught_exceptions() > exceptions_) owner_->given_up_ = std::move(owner_->connection_);
   owner_->returned_.cancel();
 }
 
@@ -47,12 +57,19 @@ asio::awaitable<SqlSession::Lease> SqlSession::lease() {
     }
   }
   Lease lease(*this);
+  co_await cancel_given_up();
   if (!connection_) {
     connection_ = std::make_unique<replication::Connection>(io_, max_answer_bytes);
     co_await connection_->open(target_, replication::Purpose::sql, replication::session_settings());
   }
   connection_->limit_answers(answer_limit);
   co_return lease;
+}
+
+asio::awaitable<void> SqlSession::cancel_given_up() {
+  if (!given_up_) co_return;
+  const auto connection = std::exchange(given_up_, nullptr);
+  co_await cancel_what_is_asked(*connection);
 }
 
 asio::awaitable<void> SqlSession::close() {

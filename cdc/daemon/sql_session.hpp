@@ -38,6 +38,10 @@ class SqlSession {
   // Waits for its turn, connects if need be. Throws what Connection::open() does.
   asio::awaitable<Lease> lease();
 
+  // A backend that waits for a lock does not look at its socket: it would wait on, for nobody. At
+  // the end, when nobody leases any more.
+  asio::awaitable<void> cancel_given_up();
+
   // Terminates orderly, if connected.
   asio::awaitable<void> close();
 
@@ -47,9 +51,14 @@ class SqlSession {
   asio::io_context& io_;
   config::ConnectionTarget target_;
   std::unique_ptr<replication::Connection> connection_;
+  std::unique_ptr<replication::Connection> given_up_;  // after an error
   bool lent_ = false;
   asio::steady_timer returned_;  // cancelled when the connection comes back
 };
+
+// Before a connection is dropped with a request under way: the server would go on with it until it
+// is done, and a slot that it makes would be nobody's.
+asio::awaitable<void> cancel_what_is_asked(replication::Connection& connection);
 
 // A wait that ends early, without an error, only if the coroutine is cancelled as a whole.
 asio::awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds duration);

@@ -37,6 +37,13 @@ NextStep step_after_server_error(const std::string& sqlstate, const std::string&
   return step_after(protocol::ServerError(fields), bookmark_exists);
 }
 
+TEST(RetryPolicy, AsksForAnotherOAuthToken) {
+  const auto expired = step_after(protocol::OAuthTokenRefused("invalid_token"));
+  EXPECT_TRUE(expired.retry);
+  EXPECT_EQ(expired.exit_code, 77);
+  EXPECT_FALSE(step_after(protocol::AuthenticationError("invalid_token")).retry);
+}
+
 constexpr bool again = true;
 constexpr bool stops = false;
 

@@ -111,6 +111,42 @@ def case_a_server_that_stands_still_does_not_hold_it():
             os.kill(walsender, signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def transaction(statement):
+    holder = server().connect(autocommit=False)
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute(statement)
+        yield
+    finally:
+        holder.rollback()
+        holder.close()
+
+
+def waiting_backends():
+    return server().sql("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()")
+
+
+def case_a_slot_under_way_is_nobodys():
+    """The walsender that waits to make it does not see us go: it must be told, or the slot keeps WAL for ever."""
+    with courier() as pipeline:
+        with transaction("SELECT pg_current_xact_id()"):
+            process = pipeline.run()
+            process.wait_says("creating the replication slot waits", timeout=30)
+            ends_within(process, 5)
+            wait_for(lambda: not waiting_backends(), "the walsender's end", 5)
+        require(not server().slot(pipeline.settings["source"]["slot"]), "the slot was made")
+
+
+def case_a_look_up_under_way_is_cancelled():
+    with courier() as pipeline:
+        with transaction("LOCK TABLE pg_publication"):
+            process = pipeline.run()
+            wait_for(waiting_backends, "a look-up that waits", 20)
+            ends_within(process, 5)
+            wait_for(lambda: not waiting_backends(), "the look-up's end", 5)
+
+
 def case_an_unreachable_broker_does_not_hold_it():
     with courier(sinks=({"kafka": {"brokers": f"127.0.0.1:{free_port()}"}},)) as pipeline:
         pipeline.set("shutdown_timeout", "1s")

@@ -97,6 +97,13 @@ TEST(ServerFields, AreAllRead) {
   expect_strict(body, read_server_fields);
 }
 
+TEST(ServerFields, AreNotWithoutNumber) {
+  std::string body;
+  for (int i = 0; i < 64; ++i) body += std::string("z\0", 2);
+  EXPECT_EQ(read_server_fields(body + '\0').other.size(), 64U);
+  EXPECT_THROW(read_server_fields(body + std::string("z\0\0", 3)), ProtocolError);
+}
+
 TEST(ServerFields, MayAllBeAbsent) {
   EXPECT_THAT(read_server_fields(std::string_view("\0", 1)).message, IsEmpty());
   EXPECT_THROW(read_server_fields(""), ProtocolError);

@@ -80,7 +80,10 @@ TEST(StartupGssEncryption, IsMissedWhereItIsRequiredOrNothingElseCanFollow) {
 }
 
 TEST(StartupGssEncryption, RefusesOtherAnswers) {
-  EXPECT_THROW(asked(parameters()).on_byte('E'), ServerError);
+  EXPECT_THROW(asked(parameters()).on_byte('E'), GssEncryptionRefused);
+  auto insisting = parameters();
+  insisting.insist_on_gss = true;
+  EXPECT_THROW(asked(insisting).on_byte('E'), ServerError);
   for (const char answer : std::string_view("SHR\0g", 5)) {
     EXPECT_THROW(asked(parameters()).on_byte(answer), ProtocolError);
   }

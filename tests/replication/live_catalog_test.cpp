@@ -90,7 +90,11 @@ TEST_F(LiveCatalog, DescribesAPublicationAndItsTables) {
   EXPECT_TRUE(publication->inserts && publication->deletes && publication->via_partition_root);
   EXPECT_FALSE(publication->updates || publication->truncates || publication->all_tables);
 
-  const auto tables = run(session_->io, published_tables(connection, "catalog_test"));
+  EXPECT_FALSE(run(session_->io, find_publication_with_tables(connection, "none")));
+  const auto both = run(session_->io, find_publication_with_tables(connection, "catalog_test"));
+  ASSERT_TRUE(both);
+  EXPECT_TRUE(both->info.inserts);
+  const auto& tables = both->tables;
   ASSERT_EQ(tables.size(), 2U);
   EXPECT_EQ(tables[0].table, "Quo\"ted");
   EXPECT_EQ(tables[0].replica_identity, 'i');

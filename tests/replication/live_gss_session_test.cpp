@@ -233,5 +233,26 @@ TEST_F(LiveGssSession, GoesOnWithoutWhereTheServerFailsAtIt) {
   EXPECT_EQ(session.connection.encryption(), Encryption::none);
 }
 
+// As something between us does that doesn't know the request.
+TEST_F(LiveGssSession, AsksForTlsWhereTheRequestIsNotUnderstood) {
+  for (const std::string answer : {"", "E"}) {
+    std::string request;
+    ScriptedServer server({[&](Peer& peer) {
+                             peer.read_untyped();
+                             peer.send(answer);
+                           },
+                           [&](Peer& peer) {
+                             request = peer.read_untyped();
+                             peer.send("N");
+                             peer.accept_session();
+                           }});
+    auto target = gss_target(config::GssEncMode::prefer);
+    target.ssl_mode = config::SslMode::prefer;
+    target.hosts[0].port = server.port();
+    Session session(target);
+    EXPECT_EQ(request, test::big_endian(1234 << 16 | 5679));
+  }
+}
+
 }  // namespace
 }  // namespace pgcourier::replication

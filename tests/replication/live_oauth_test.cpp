@@ -60,6 +60,22 @@ TEST_F(LiveOAuth, TellsWhyATokenIsRefused) {
                     HasSubstr("\"db\""), Not(HasSubstr("hunter2"))));
 }
 
+TEST_F(LiveOAuth, TellsWhetherAnotherTokenMayDo) {
+  auto target = oauth_target();
+  target.oauth_token = "";
+  target.oauth_token_command = {"/bin/echo", "expired"};
+  EXPECT_THROW(Session session(target), protocol::OAuthTokenRefused);
+  target.oauth_token_command.clear();
+  target.oauth_token = "expired";
+  try {
+    Session session(target);
+    ADD_FAILURE() << "it was let in";
+  } catch (const protocol::OAuthTokenRefused&) {
+    ADD_FAILURE() << "there is no other token";
+  } catch (const protocol::AuthenticationError&) {
+  }
+}
+
 TEST_F(LiveOAuth, NeverSendsATokenInClear) {
   auto target = oauth_target();
   target.ssl_mode = SslMode::disable;

@@ -65,6 +65,32 @@ TEST(Open, RefusesBytesThatCameInClearWithTheAnswerToSslRequest) {
   EXPECT_THAT(open(target), HasSubstr("unencrypted bytes"));
 }
 
+// Whoever can put bytes in clear there would be talked to in clear.
+TEST(Open, NeverGoesOnInClearAfterBytesInClear) {
+  ScriptedServer server({[](Peer& peer) {
+                           peer.read_untyped();
+                           peer.send("S" + test::error_response("FATAL", "XX000"));
+                           peer.read(1);
+                         },
+                         [](Peer& peer) { peer.accept_session(); }});
+  auto target = server.target();
+  target.ssl_mode = SslMode::prefer;
+  EXPECT_THAT(open(target), HasSubstr("unencrypted bytes"));
+}
+
+TEST(Open, NeverGoesOnInClearWhereTheConnectionIsLost) {
+  for (const char* before_the_end : {"", "N"}) {
+    ScriptedServer server({[&](Peer& peer) {
+                             peer.read_untyped();
+                             peer.send(before_the_end);
+                           },
+                           [](Peer& peer) { peer.accept_session(); }});
+    auto target = server.target();
+    target.ssl_mode = SslMode::prefer;
+    EXPECT_THAT(open(target), Not(HasSubstr("opened"))) << before_the_end;
+  }
+}
+
 TEST(Open, RefusesBytesInClearWhereDirectTlsMustBegin) {
   ScriptedServer server({[](Peer& peer) {
     peer.send(test::welcome());

@@ -133,7 +133,7 @@ boost::asio::awaitable<TableNames> check_publication(replication::Connection& sq
                                                      const std::string& database,
                                                      bool bookmark_exists, Findings& findings) {
   const TableFilter filter(source.tables);
-  const auto publication = co_await replication::find_publication(sql, source.publication);
+  auto publication = co_await replication::find_publication_with_tables(sql, source.publication);
   if (!publication) {
     if (source.create_publication && !bookmark_exists) {
       co_await check_may_create(sql, source, findings);
@@ -143,7 +143,7 @@ boost::asio::awaitable<TableNames> check_publication(replication::Connection& sq
     }
     co_return TableNames{};
   }
-  auto tables = co_await replication::published_tables(sql, source.publication);
+  auto& tables = publication->tables;
   check_patterns(source, tables, findings);
   std::erase_if(tables,
                 [&](const auto& table) { return !filter.passes(table.schema, table.table); });
@@ -155,9 +155,10 @@ boost::asio::awaitable<TableNames> check_publication(replication::Connection& sq
     findings.ok(publication_check,
                 source.publication + " with " + std::to_string(tables.size()) + " tables");
   }
-  check_operations(*publication, findings);
-  if (publication->updates || publication->deletes) check_identities(tables, findings);
-  if (publication->all_tables || !source.tables.empty()) {
+  const auto& info = publication->info;
+  check_operations(info, findings);
+  if (info.updates || info.deletes) check_identities(tables, findings);
+  if (info.all_tables || !source.tables.empty()) {
     co_await check_never_published(sql, filter, findings);
   }
   TableNames names;
