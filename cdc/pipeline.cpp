@@ -25,12 +25,14 @@ constexpr std::size_t most_commit_samples = 4096;
 
 }  // namespace
 
-Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, TableFilter filter,
-                   std::size_t in_flight_limit_bytes, std::optional<Lsn> until)
-    : relations_(std::move(filter)),
+Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, SpillStore& spill_store,
+                   Settings settings)
+    : decoder_(settings.stream),
+      relations_(std::move(settings.filter)),
       encoder_(encoder),
-      in_flight_limit_bytes_(in_flight_limit_bytes),
-      until_(until) {
+      in_flight_limit_bytes_(settings.in_flight_bytes),
+      until_(settings.until),
+      streamed_(settings.transaction_memory_bytes, spill_store) {
   for (const auto& [sink, position] : sinks) {
     sinks_.push_back(
         {sink, AckTracker(position), position.position, position, position.position, 0, false});
@@ -48,9 +50,13 @@ Consumed Pipeline::consume(protocol::ByteView copy_data) {
     return Consumed::done;
   }
   const auto data = protocol::read_xlog_data(copy_data);
-  change_lsn_ = data.start;
-  return std::visit([this](const auto& message) { return on(message); },
-                    decoder_.decode(data.payload));
+  if (streamed_.in_piece() && keep_for_replay(data)) return Consumed::done;
+  return take(data.start, data.payload);
+}
+
+Consumed Pipeline::take(Lsn lsn, protocol::ByteView payload) {
+  change_lsn_ = lsn;
+  return std::visit([this](const auto& message) { return on(message); }, decoder_.decode(payload));
 }
 
 // What a keepalive tells is true of all that came before it in the stream.

@@ -15,6 +15,7 @@
 #include "cdc/encoder.hpp"
 #include "cdc/relation_cache.hpp"
 #include "cdc/sink.hpp"
+#include "cdc/transaction_buffer.hpp"
 #include "protocol/pgoutput_decoder.hpp"
 #include "protocol/replication_messages.hpp"
 
@@ -26,6 +27,7 @@ enum class Consumed : std::uint8_t {
   needs_catalog,  // answer question() with describe() before the next consume()
   needs_types,    // the same, and then consume() the same bytes again: nothing was taken
   past_the_end,   // the unit starts at or after `until`: it was not taken, nor will any be
+  must_replay,    // a streamed transaction has ended: replay() before the next consume()
 };
 
 // Changes of one table since the session began, by Operation, filtered ones left out.
@@ -43,12 +45,36 @@ class Pipeline {
     Position position;     // what its bookmark covers: skipped
   };
 
-  Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, TableFilter filter,
-           std::size_t in_flight_limit_bytes, std::optional<protocol::Lsn> until);
+  struct Settings {
+    TableFilter filter;
+    std::size_t in_flight_bytes = 0;
+    std::size_t transaction_memory_bytes = 0;  // of open streamed transactions, all together
+    std::optional<protocol::Lsn> until;
+    protocol::PgoutputOptions stream;
+  };
+
+  Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, SpillStore& spill_store,
+           Settings settings);
 
   // Takes the payload of one CopyData; nothing of it is needed afterwards. Throws ProtocolError,
   // EncodingError, SinkError.
   Consumed consume(protocol::ByteView copy_data);
+
+  // Goes on with the transaction that must_replay told of. Gives must_replay until all is handed
+  // over, then done; needs_catalog and needs_types as consume(). Nothing while saturated().
+  Consumed replay();
+  bool replays() const { return replay_.has_value(); }
+  // BLOCKING, where it says so, before the next replay(); nothing else but turn()'s functions
+  // meanwhile.
+  bool replay_waits_for_disk() { return replay_ && replay_->transaction.at_spilled_extent(); }
+  void load_replay() { replay_->transaction.load_extent(); }
+
+  // Open streamed transactions take more memory than they may: spill(), which is BLOCKING as
+  // load_replay(), before the next consume(). Both throw SpillError.
+  bool must_spill() const { return streamed_.over_limit(); }
+  void spill() { streamed_.spill(); }
+  // What streamed() tells, afterwards.
+  void look_at_streamed();
 
   // After needs_catalog or needs_types. describe() gives the Relation that each sink must prepare()
   // for, or nullptr.
@@ -95,6 +121,12 @@ class Pipeline {
   const std::vector<OperationCounts>& counts() const { return counts_; }
   std::uint64_t logical_messages() const { return logical_messages_; }
   std::uint64_t transactions() const { return transactions_; }
+  struct StreamedView {
+    std::size_t transactions = 0;  // open ones
+    std::size_t memory_bytes = 0;
+    std::uint64_t spilled_bytes = 0;
+  };
+  const StreamedView& streamed() const { return streamed_view_; }
   // Commit time of the oldest transaction not covered by every bookmark, to about 100 ms; behind a
   // sink that stands still for long to a thousandth of that time.
   std::optional<protocol::PgTime> oldest_unconfirmed_commit() const;
@@ -112,6 +144,7 @@ class Pipeline {
     bool skips_unit;  // the open one
   };
 
+  Consumed take(protocol::Lsn lsn, protocol::ByteView payload);
   // pipeline_changes.cpp: one function a message of §55.9.
   Consumed on(const protocol::Begin& begin);
   Consumed on(const protocol::Commit& commit);
@@ -123,9 +156,18 @@ class Pipeline {
   Consumed on(const protocol::Delete& removal);
   Consumed on(const protocol::Truncate& truncate);
   Consumed on(const protocol::LogicalMessage& message);
-  // Streamed and prepared transactions: nobody asks for them.
+  // pipeline_streams.cpp
+  Consumed on(const protocol::StreamStart& start);
+  Consumed on(const protocol::StreamStop& stop);
+  Consumed on(const protocol::StreamAbort& abort);
+  Consumed on(const protocol::StreamCommit& commit);
+  // Prepared transactions: nobody asks for them.
   template <typename Message>
   Consumed on(const Message& message);
+
+  bool keep_for_replay(const protocol::XLogData& data);
+  void begin_transaction(const TransactionHeader& transaction);
+  void end_transaction(protocol::Lsn end_lsn);
 
   void on_keepalive(const protocol::PrimaryKeepalive& keepalive);
   Consumed stand_alone(const protocol::LogicalMessage& message);
@@ -154,6 +196,17 @@ class Pipeline {
   protocol::Lsn received_;
   bool reply_requested_ = false;
   Time bookmarks_advanced_{};
+
+  TransactionBuffer streamed_;
+  std::uint32_t piece_xid_ = 0;
+  StreamedView streamed_view_;  // for threads' sake: spill() and load_replay() run on another one
+  struct Replay {
+    StreamedTransaction transaction;
+    StreamedMessage message;
+    bool again = false;  // the message was not taken yet
+    protocol::Lsn end_lsn;
+  };
+  std::optional<Replay> replay_;
 
   // The open transaction.
   bool in_transaction_ = false;

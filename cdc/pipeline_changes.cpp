@@ -45,13 +45,17 @@ Consumed Pipeline::on(const protocol::Begin& begin) {
   if (in_transaction_)
     throw protocol::ProtocolError("Begin", "the transaction before has no Commit");
   if (is_past_the_end(begin.final_lsn)) return Consumed::past_the_end;
+  begin_transaction({begin.final_lsn, begin.commit_time, begin.xid, {}});
+  return Consumed::done;
+}
+
+void Pipeline::begin_transaction(const TransactionHeader& transaction) {
   in_transaction_ = true;
   header_given_ = false;
   origin_.clear();
-  transaction_ = {begin.final_lsn, begin.commit_time, begin.xid, {}};
+  transaction_ = transaction;
   seq_ = 0;
-  open_unit(begin.final_lsn, false);
-  return Consumed::done;
+  open_unit(transaction.commit_lsn, false);
 }
 
 Consumed Pipeline::on(const protocol::Origin& origin) {
@@ -66,11 +70,15 @@ Consumed Pipeline::on(const protocol::Commit& commit) {
   if (commit.commit_lsn != transaction_.commit_lsn) {
     throw protocol::ProtocolError("Commit", "its LSN is not the one that Begin announced");
   }
-  hand_over(commit.end_lsn);
-  close_unit(commit.end_lsn);
+  end_transaction(commit.end_lsn);
+  return Consumed::done;
+}
+
+void Pipeline::end_transaction(Lsn end_lsn) {
+  hand_over(end_lsn);
+  close_unit(end_lsn);
   in_transaction_ = false;
   ++transactions_;
-  return Consumed::done;
 }
 
 Consumed Pipeline::on(const protocol::RelationMessage& relation) {

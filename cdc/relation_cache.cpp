@@ -79,20 +79,49 @@ const CatalogQuestion* RelationCache::receive(const protocol::RelationMessage& m
 
   // A Relation comes again after any change, of the primary key and of types too, which it can't
   // show here.
-  const auto known = current_.find(pending_.oid);
+  auto* before = known(pending_.oid);
   const auto* question = ask_about_pending();
-  if (known != current_.end() && same_shape(*known->second.relation, pending_) &&
-      !question->primary_key && question->type_oids.empty()) {
+  if (before && same_shape(*before->relation, pending_) && !question->primary_key &&
+      question->type_oids.empty()) {
+    before->received = arrival();
     return nullptr;
   }
   return question;
 }
 
+RelationCache::Known* RelationCache::known(std::uint32_t oid) {
+  if (replays_) return known_in_replay(oid);
+  const auto found = current_.find(oid);
+  return found == current_.end() ? nullptr : &found->second;
+}
+
+RelationCache::Known* RelationCache::known_in_replay(std::uint32_t oid) {
+  if (const auto found = replayed_.find(oid); found != replayed_.end()) return &found->second;
+  const auto current = current_.find(oid);
+  if (current == current_.end()) return nullptr;
+  const Known* then = &current->second;
+  const auto& former = former_[oid];
+  for (auto at = former.rbegin(); then->since > arrival() && at != former.rend(); ++at) then = &*at;
+  if (then->since > arrival()) return nullptr;
+  return &replayed_.emplace(oid, *then).first->second;
+}
+
+void RelationCache::end_replay() {
+  for (auto& [oid, own] : replayed_) {
+    auto& current = current_[oid];
+    if (own.received <= current.received) continue;
+    if (current.relation) former_[oid].push_back(current);
+    current = own;
+  }
+  replayed_.clear();
+  replays_ = false;
+}
+
 const CatalogQuestion* RelationCache::check(const Relation& relation, Lsn lsn) {
-  const auto& known = current_.at(relation.oid);
-  if (lsn <= known.described_to) return nullptr;
+  const Known& as_known = *known(relation.oid);
+  if (lsn <= as_known.described_to) return nullptr;
   asked_at_ = lsn;
-  if (known.altered) {
+  if (as_known.altered) {
     pending_ = relation;
     return ask_about_pending();
   }
@@ -134,26 +163,30 @@ const Relation* RelationCache::add(const CatalogAnswer& answer) {
   pending_.composites_altered_by = last_altered_by(answer.composites);
   pending_.filtered_out = !filter_.passes(pending_.schema, pending_.table);
 
-  auto& known = current_[pending_.oid];
-  known.described_to = std::max(known.described_to, asked_at_);
-  known.wal_position = answer.wal_position;
-  known.altered = false;
-  if (known.relation && same_shape(*known.relation, pending_) &&
-      same_types(*known.relation, pending_) && known.relation->key == pending_.key) {
+  auto& now = replays_ ? replayed_[pending_.oid] : current_[pending_.oid];
+  const Known before = now;
+  now.described_to = std::max(now.described_to, asked_at_);
+  now.wal_position = answer.wal_position;
+  now.altered = false;
+  now.received = arrival();
+  if (now.relation && same_shape(*now.relation, pending_) && same_types(*now.relation, pending_) &&
+      now.relation->key == pending_.key) {
     return nullptr;
   }
+  if (before.relation && !replays_) former_[pending_.oid].push_back(before);
   pending_.version = static_cast<std::uint32_t>(relations_.size());
   relations_.push_back(std::move(pending_));
-  known.relation = &relations_.back();
+  now.relation = &relations_.back();
+  now.since = now.received;
   return &relations_.back();
 }
 
 void RelationCache::look_for_alterations(const CatalogAnswer& answer) {
-  auto& known = current_.at(question_.relation_oid);
-  known.altered = answer.composites != known.relation->composites;
-  if (known.altered) return;
-  known.described_to = std::max({known.described_to, asked_at_, known.wal_position});
-  known.wal_position = answer.wal_position;
+  Known& now = *known(question_.relation_oid);
+  now.altered = answer.composites != now.relation->composites;
+  if (now.altered) return;
+  now.described_to = std::max({now.described_to, asked_at_, now.wal_position});
+  now.wal_position = answer.wal_position;
 }
 
 void RelationCache::unknown(std::uint32_t oid) {

@@ -56,11 +56,21 @@ class RelationCache {
   const Relation* add(const CatalogAnswer& answer);
 
   // The current shape. Throws ProtocolError if the server never described `oid`.
-  const Relation& find(std::uint32_t oid) const {
+  const Relation& find(std::uint32_t oid) {
+    if (replays_) return *replayed(oid).relation;
     const auto found = current_.find(oid);
     if (found == current_.end()) unknown(oid);
     return *found->second.relation;
   }
+
+  // A streamed transaction's pieces came earlier than its commit, and the server described things
+  // in them as they were then. From begin_replay() to end_replay() they are: what the transaction
+  // itself brought, else what had been received when its piece came. At the end its Relations are
+  // the session's, unless younger ones have come since (delivery.md 20).
+  void begin_piece(std::uint32_t piece) { piece_ = piece; }  // it is received
+  void begin_replay() { replays_ = true; }
+  void replay_piece(std::uint32_t piece) { replayed_piece_ = piece; }
+  void end_replay();
 
   // Every Relation of the session, in the order of their versions.
   const std::deque<Relation>& all() const { return relations_; }
@@ -71,8 +81,22 @@ class RelationCache {
     protocol::Lsn described_to;  // nothing committed before is missing in its types
     protocol::Lsn wal_position;  // of the last answer: the next one can't miss what is before it
     bool altered = false;
+    // By arrival(): of its first Relation message of this shape, and of its last.
+    std::uint64_t since = 0;
+    std::uint64_t received = 0;
   };
 
+  Known* known(std::uint32_t oid);
+  Known* known_in_replay(std::uint32_t oid);
+  Known& replayed(std::uint32_t oid) {
+    auto* found = known_in_replay(oid);
+    if (!found) unknown(oid);
+    return *found;
+  }
+  // Orders what comes in pieces and what comes between them.
+  std::uint64_t arrival() const {
+    return replays_ ? 2 * std::uint64_t{replayed_piece_} : 2 * std::uint64_t{piece_} + 1;
+  }
   [[noreturn]] static void unknown(std::uint32_t oid);
   const CatalogQuestion* ask_about_pending();
   void look_for_alterations(const CatalogAnswer& answer);
@@ -81,6 +105,11 @@ class RelationCache {
   TypeRegistry types_;
   std::deque<Relation> relations_;  // a deque never moves its elements
   std::unordered_map<std::uint32_t, Known> current_;
+  std::unordered_map<std::uint32_t, std::vector<Known>> former_;  // shapes, oldest first
+  std::uint32_t piece_ = 0;
+  bool replays_ = false;
+  std::uint32_t replayed_piece_ = 0;
+  std::unordered_map<std::uint32_t, Known> replayed_;
   Relation pending_;
   protocol::Lsn asked_at_;  // the LSN of what made us ask
   CatalogQuestion question_;

@@ -100,6 +100,7 @@ Source read_source(const Section& section, std::vector<std::string>& warnings) {
   }
   source.origin = section.text("origin");
   source.messages = section.boolean("messages");
+  source.streaming = section.text("streaming") != "off";
   source.silence_timeout = section.duration("silence_timeout");
   source.shutdown_grace = section.duration("shutdown_grace");
   return source;
@@ -218,6 +219,7 @@ Settings read_settings(const Node& effective, std::vector<std::string>& warnings
   settings.http_listen = read_listen(root.section("http"));
   const Section limits = root.section("limits");
   settings.limits.in_flight_bytes = limits.size("in_flight_bytes");
+  settings.limits.transaction_memory = limits.size("transaction_memory");
   settings.limits.message_bytes = limits.size("message_bytes");
   settings.state_dir = root.text("state_dir");
   if (settings.state_dir.empty()) root.fail("state_dir", "must not be empty");

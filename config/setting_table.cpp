@@ -51,10 +51,9 @@ constexpr auto table = std::to_array<Setting>({
     {.path = "source.streaming",
      .type = choice,
      .default_value = "auto",
-     .description = "Receive large transactions while they are in progress; auto means off in "
-                    "this version.",
-     .values = "on|off|auto",
-     .available = "off|auto"},
+     .description = "Receive large transactions while they are in progress, instead of leaving "
+                    "them on the server's disk until they end; auto: on.",
+     .values = "on|off|auto"},
     {.path = "source.two_phase",
      .type = boolean,
      .default_value = "false",
@@ -238,8 +237,9 @@ constexpr auto table = std::to_array<Setting>({
     {.path = "limits.transaction_memory",
      .type = size,
      .default_value = "8MiB",
-     .description = "Open streamed transactions, all together, the rest spilled; has no effect in "
-                    "this version, which does not stream them."},
+     .description = "Open streamed transactions, all together; the rest is kept in "
+                    "state_dir/spill.",
+     .minimum = "64KiB"},
     {.path = "limits.message_bytes",
      .type = size,
      .default_value = "1GiB",

@@ -43,6 +43,7 @@ struct Source {
   std::vector<std::string> tables;  // globs, or re:regex; empty: all of the publication
   std::string origin = "any";       // any | none (PostgreSQL 16)
   bool messages = true;             // logical decoding messages become events
+  bool streaming = true;            // large transactions while they are in progress
   // A server that is silent for this long is given up, doubled after each session without progress.
   std::chrono::milliseconds silence_timeout = 60s;
   // How long the server's own shutdown may wait for stalled sinks (delivery.md 12).
@@ -85,8 +86,9 @@ using SinkSettings = std::variant<KafkaSettings, FilesSettings, StdoutSettings, 
 const std::string& id_of(const SinkSettings& sink);
 
 struct Limits {
-  std::size_t in_flight_bytes = 16 * MiB;  // undelivered payload, all sinks together
-  std::size_t message_bytes = 1 * GiB;     // bounds one message of the server
+  std::size_t in_flight_bytes = 16 * MiB;    // undelivered payload, all sinks together
+  std::size_t transaction_memory = 8 * MiB;  // open streamed transactions; the rest on disk
+  std::size_t message_bytes = 1 * GiB;       // bounds one message of the server
 };
 
 enum class LogLevel { debug, info, warn, error };

@@ -32,6 +32,10 @@ class PgoutputDecoder {
   // inside; the order of the rest is the caller's to check.
   PgoutputMessage decode(ByteView payload);
 
+  // What comes next was kept from pieces: their changes, without the bounds; until leave_pieces().
+  void enter_pieces() { in_piece_ = true; }
+  void leave_pieces() { in_piece_ = false; }
+
  private:
   PgoutputMessage decode_bound(std::uint8_t type, WireReader& in);
   std::string_view objection(std::uint8_t type) const;

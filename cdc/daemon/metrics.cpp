@@ -156,6 +156,12 @@ void add_sinks(Families& families, const StatusReport& report) {
                   [](const SinkStatus& sink) { return sink.stalled_because.empty() ? 0.0 : 1.0; });
   families.gauge("in_flight_bytes", "Undelivered payload, all sinks together.",
                  report.in_flight_bytes);
+  families.gauge("streamed_transactions", "Received while they are in progress, not ended yet.",
+                 report.streamed_transactions);
+  families.gauge("streamed_memory_bytes", "Of streamed transactions, in memory.",
+                 report.streamed_memory_bytes);
+  families.gauge("streamed_spilled_bytes", "Of streamed transactions, in state_dir/spill.",
+                 report.streamed_spilled_bytes);
   families.gauge("in_flight_limit_bytes", "The setting limits.in_flight_bytes.",
                  report.in_flight_limit);
 }

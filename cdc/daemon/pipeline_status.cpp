@@ -171,6 +171,10 @@ StatusReport PipelineStatus::report() const {
     add_tables(report.tables);
     report.transactions += pipeline_->transactions();
     report.in_flight_bytes = pipeline_->in_flight_bytes();
+    const auto& streamed = pipeline_->streamed();
+    report.streamed_transactions = streamed.transactions;
+    report.streamed_memory_bytes = streamed.memory_bytes;
+    report.streamed_spilled_bytes = streamed.spilled_bytes;
     report.source.received_lsn = pipeline_->received();
     report.source.last_message_age_seconds = seconds_since(last_message_);
     report.source.last_confirmed_age_seconds = seconds_since(last_confirmed_);

@@ -8,6 +8,7 @@
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/encoding_error.hpp"
 #include "cdc/sink.hpp"
+#include "cdc/spill_store.hpp"
 #include "cdc/table_filter.hpp"
 #include "config/settings.hpp"
 #include "protocol/protocol_error.hpp"
@@ -117,8 +118,9 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
   } catch (const replication::ConnectionError& lost) {
     return {.retry = true, .exit_code = exit_unreachable, .kind = "network", .what = lost.what()};
   } catch (const protocol::OAuthTokenRefused& refused) {
-    return {
-        .retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
+    return {.retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
+  } catch (const SpillError& lost) {
+    return {.retry = true, .exit_code = exit_internal, .kind = "spill", .what = lost.what()};
   } catch (const protocol::AuthenticationError& refused) {
     return stop(exit_not_permitted, "server", refused.what());
   } catch (const protocol::ProtocolError& nonsense) {

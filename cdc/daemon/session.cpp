@@ -30,7 +30,10 @@ constexpr auto tick = 100ms;
 }  // namespace
 
 Session::Session(const SessionContext& context, std::chrono::milliseconds silence_timeout)
-    : context_(context), silence_timeout_(silence_timeout), drained_(context.io) {}
+    : context_(context),
+      spill_files_(context.settings.state_dir / "spill"),
+      silence_timeout_(silence_timeout),
+      drained_(context.io) {}
 
 Session::~Session() { context_.status.detach(); }
 
@@ -71,8 +74,13 @@ asio::awaitable<void> Session::stream_until_the_end() {
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     starts.push_back({started_.sinks[i].get(), started_.positions[i]});
   }
-  pipeline_.emplace(std::move(starts), *encoder_, TableFilter(context_.settings.source.tables),
-                    context_.settings.limits.in_flight_bytes, started_.until);
+  pipeline_.emplace(
+      std::move(starts), *encoder_, spill_files_,
+      Pipeline::Settings{.filter = TableFilter(context_.settings.source.tables),
+                         .in_flight_bytes = context_.settings.limits.in_flight_bytes,
+                         .transaction_memory_bytes = context_.settings.limits.transaction_memory,
+                         .until = started_.until,
+                         .stream = started_.stream_options});
   feedback_.emplace(started_.server.confirmed_flush, status_interval(started_.wal_sender_timeout));
   context_.status.attach(*pipeline_);
   context_.status.enter(PipelineState::streaming, "streaming");
@@ -122,8 +130,57 @@ asio::awaitable<void> Session::consume_received() {
       case Consumed::past_the_end:
         begin_end();
         break;
+      case Consumed::must_replay:
+        co_await replay_transaction();
+        break;
     }
+    if (pipeline_->must_spill()) co_await spill();
     if (pipeline_->saturated()) co_await wait_until_drained();
+  }
+}
+
+// A streamed transaction that has committed, while the socket stays unread.
+asio::awaitable<void> Session::replay_transaction() {
+  while (pipeline_->replays() && !ending_) {
+    if (pipeline_->replay_waits_for_disk()) {
+      co_await on_worker(context_.workers, [this] { pipeline_->load_replay(); });
+    }
+    const Consumed consumed = pipeline_->replay();
+    if (consumed == Consumed::needs_catalog || consumed == Consumed::needs_types) {
+      co_await describe_relation();
+    }
+    if (pipeline_->saturated()) {
+      co_await wait_until_drained();
+    } else {
+      turn(Clock::now());
+      co_await asio::post(context_.io, asio::use_awaitable);  // others get their turn
+    }
+  }
+}
+
+// Without room for them nothing more is read, as with any full disk; what was sent and not
+// committed is nowhere else than at the server.
+asio::awaitable<void> Session::spill() {
+  std::string told;
+  while (!ending_) {
+    std::string failure;
+    try {
+      co_await on_worker(context_.workers, [this] { pipeline_->spill(); });
+    } catch (const SpillError& error) {
+      failure = error.what();
+    }
+    pipeline_->look_at_streamed();
+    if (failure.empty()) {
+      if (!told.empty()) context_.status.enter(PipelineState::streaming, "streaming");
+      co_return;
+    }
+    if (failure != told) {
+      log::error("no more is read until there is room for streamed transactions",
+                 {{"reason", failure}});
+      context_.status.enter(PipelineState::streaming, failure);
+    }
+    told = failure;
+    co_await pause(context_.io, 1s);
   }
 }
 

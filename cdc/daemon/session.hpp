@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cdc/daemon/session_start.hpp"
+#include "cdc/daemon/spill_files.hpp"
 #include "cdc/encoder.hpp"
 #include "cdc/feedback.hpp"
 #include "cdc/pipeline.hpp"
@@ -52,6 +53,8 @@ class Session {
 
   asio::awaitable<void> stream_until_the_end();
   asio::awaitable<void> consume_received();
+  asio::awaitable<void> replay_transaction();
+  asio::awaitable<void> spill();
   asio::awaitable<void> describe_relation();
   asio::awaitable<CatalogAnswer> ask_catalog(const CatalogQuestion& question);
   asio::awaitable<void> wait_until_drained();
@@ -72,6 +75,7 @@ class Session {
   const SessionContext& context_;
   StartedSession started_;
   std::unique_ptr<Encoder> encoder_;
+  SpillFiles spill_files_;
   std::optional<Pipeline> pipeline_;
   std::optional<Feedback> feedback_;
 

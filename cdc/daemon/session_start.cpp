@@ -232,6 +232,11 @@ asio::awaitable<bool> SessionStart::try_start_replication() {
   options.slot = settings.slot;
   options.publications = {settings.publication};
   options.messages = settings.messages;
+  if (settings.streaming) {
+    started_.stream_options.streaming = protocol::Streaming::on;
+    options.streaming = "on";
+    options.proto_version = 2;
+  }
   if (version >= 160000) {
     options.origin = settings.origin;
   } else if (settings.origin != "any") {

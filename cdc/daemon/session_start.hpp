@@ -37,6 +37,7 @@ struct StartedSession {
   std::unique_ptr<replication::Connection> stream;  // copy-both, its socket unread so far
   std::vector<std::unique_ptr<Sink>> sinks;         // started
   std::vector<Position> positions;                  // one a sink
+  protocol::PgoutputOptions stream_options;
   std::vector<InstanceLock> locks;
   ServerView server;
   std::optional<protocol::Lsn> until;

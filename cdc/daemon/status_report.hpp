@@ -103,9 +103,12 @@ struct StatusReport {
   // In the order of their first appearance, which decides whose counters keep a label of their own.
   std::vector<TableStatus> tables;
   std::uint64_t in_flight_bytes = 0;
-  std::uint64_t in_flight_limit = 0;  // limits.in_flight_bytes
-  std::uint64_t transactions = 0;     // received whole, since the program's start
-  std::uint64_t received_bytes = 0;   // of the stream, since the program's start
+  std::uint64_t in_flight_limit = 0;         // limits.in_flight_bytes
+  std::uint64_t transactions = 0;            // received whole, since the program's start
+  std::uint64_t streamed_transactions = 0;   // open ones, while they are in progress
+  std::uint64_t streamed_memory_bytes = 0;   // what is kept of them in memory …
+  std::uint64_t streamed_spilled_bytes = 0;  // … and on disk
+  std::uint64_t received_bytes = 0;          // of the stream, since the program's start
   std::uint64_t reconnects = 0;
   std::vector<ErrorCount> errors;
   std::optional<LastError> last_error;

@@ -29,9 +29,8 @@ TEST(Pipeline, RefusesATransactionInsideATransaction) {
   EXPECT_THROW(h.take(begin(Lsn{0x110})), ProtocolError);
 }
 
-TEST(Pipeline, RefusesAStreamedOrPreparedTransaction) {
+TEST(Pipeline, RefusesAPreparedTransaction) {
   PipelineHarness h;
-  EXPECT_THROW(h.take(std::string("S\0\0\0\7\1", 6)), ProtocolError);
   EXPECT_THROW(h.take("b" + std::string(28, '\1') + std::string("gid", 4)), ProtocolError);
 }
 

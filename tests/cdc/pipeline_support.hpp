@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cdc/pipeline.hpp"
+#include "tests/cdc/memory_spills.hpp"
 #include "tests/cdc/pgoutput_bytes.hpp"
 
 namespace pgcourier::test {
@@ -120,12 +121,18 @@ class PipelineHarness {
     std::vector<std::string> tables = {};
     std::size_t limit = 1 << 20;
     std::optional<Lsn> until = std::nullopt;
+    std::size_t transaction_memory = 1 << 20;
   };
 
   PipelineHarness() : PipelineHarness(Options{}) {}
   explicit PipelineHarness(const Options& options)
       : pipeline({{&first, {{}, options.first_at}}, {&second, {{}, options.second_at}}}, encoder,
-                 cdc::TableFilter(options.tables), options.limit, options.until) {}
+                 spills,
+                 cdc::Pipeline::Settings{.filter = cdc::TableFilter(options.tables),
+                                         .in_flight_bytes = options.limit,
+                                         .transaction_memory_bytes = options.transaction_memory,
+                                         .until = options.until,
+                                         .stream = {protocol::Streaming::on, true}}) {}
 
   cdc::Consumed take(const std::string& payload, Lsn start = {}) {
     return pipeline.consume(xlog_data(payload, start));
@@ -159,6 +166,7 @@ class PipelineHarness {
   FakeEncoder encoder;
   FakeSink first{"first"};
   FakeSink second{"second"};
+  MemorySpills spills;
   cdc::Pipeline pipeline;
 };
 

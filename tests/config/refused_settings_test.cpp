@@ -142,9 +142,6 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
     return head + "sinks:\n  - kafka:\n      " + setting + "\n      brokers: b\n";
   };
   expect_all({
-      {source("streaming: on"),
-       "shop.yaml:3:14: source.streaming: on is not available in this version of pgcourier, only "
-       "off, auto"},
       {source("two_phase: true"),
        "shop.yaml:3:14: source.two_phase: true is not available in this version of pgcourier, only "
        "false"},
@@ -176,7 +173,7 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
        "pgcourier, only none"},
   });
   for (const char* setting :
-       {"streaming: off", "streaming: auto", "heartbeat: 0", "binary: false"}) {
+       {"streaming: off", "streaming: on", "streaming: auto", "heartbeat: 0", "binary: false"}) {
     EXPECT_EQ(error_of(source(setting)), "loaded");
   }
 }

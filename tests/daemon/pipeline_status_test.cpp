@@ -71,7 +71,15 @@ struct Streaming {
   CountingSink kafka{"kafka"};
   CountingSink files{"files"};
   test::FakeEncoder encoder;
-  Pipeline pipeline{{{&kafka, {}}, {&files, {}}}, encoder, TableFilter({}), 1000, std::nullopt};
+  test::MemorySpills spills;
+  Pipeline pipeline{{{&kafka, {}}, {&files, {}}},
+                    encoder,
+                    spills,
+                    Pipeline::Settings{.filter = TableFilter({}),
+                                       .in_flight_bytes = 1000,
+                                       .transaction_memory_bytes = 1000,
+                                       .until = std::nullopt,
+                                       .stream = {}}};
 };
 
 std::int64_t pg_time_ago(std::chrono::microseconds age) {

@@ -122,6 +122,6 @@ class Replayed(Delivery):
         roll_back_prepared(self.server)
         super().__exit__(*exception)
 
-    def spilled(self):
-        """How many transactions the server has put on disk for the slot: those that are streamed where streaming is on."""
-        return self.server.value("SELECT spill_txns FROM pg_stat_replication_slots WHERE slot_name = %s", self.schema)
+    def streamed(self):
+        """How many transactions the server has streamed while they were in progress."""
+        return self.server.value("SELECT stream_txns FROM pg_stat_replication_slots WHERE slot_name = %s", self.schema)

@@ -1,6 +1,5 @@
-"""015 to 023: large transactions with sub-transactions, aborts and DDL, messages, prepared transactions. `streaming` and
-`two_phase` are refused so far: the server keeps these transactions until they commit (it spills them, which is checked), and
-they are delivered then."""
+"""015 to 023: large transactions with sub-transactions, aborts and DDL, messages, prepared transactions. The large ones are
+streamed, which is checked; `two_phase` is refused so far: prepared ones are delivered at their commit."""
 import base64
 import contextlib
 
@@ -15,9 +14,9 @@ def rows(first, last, text="md5(i::text)"):
     return f"INSERT INTO test_tab (a, b) SELECT i, {text} FROM generate_series({first}, {last}) i"
 
 
-def require_spilled(case, count=1):
+def require_streamed(case, count=1):
     """The statistics are written at the end of the walsender's work."""
-    wait_for(lambda: (case.spilled() or 0) >= count, lambda: f"{count} transactions to be spilled, not {case.spilled()}")
+    wait_for(lambda: (case.streamed() or 0) >= count, lambda: f"{count} transactions to be streamed, not {case.streamed()}")
 
 
 @contextlib.contextmanager
@@ -36,8 +35,6 @@ def sessions(server, schema, count):
 def scenario_015_stream(server):
     """Two large transactions at once with a small one between: in commit order, each whole; one rolled back leaves nothing."""
     with Replayed(TEST_TAB, "FOR TABLE test_tab, small", of=server, source__streaming="on") as case:
-        refused(case.courier, 78, "streaming")
-        case.courier.set("source.streaming", "off")
         with sessions(server, case.schema, 3) as (first, second, third):
             for cursor, start in ((first, 1), (second, 5001), (third, 10001)):
                 cursor.execute("BEGIN; " + rows(start, start + 1499))
@@ -50,7 +47,7 @@ def scenario_015_stream(server):
         equal([event["after"]["a"] for event in events if event["seq"] == 0], [1, 5001, 1])
         equal([sum(event["xid"] == xid for event in events) for xid in order], [1, 2750, 2001])
         require(lsn(events[1]["lsn"]) < lsn(events[0]["commit_lsn"]), "the large one began after the small one")
-        require_spilled(case, 2)
+        require_streamed(case, 2)
 
 
 def scenario_016_stream_subxact(server):
@@ -63,7 +60,7 @@ def scenario_016_stream_subxact(server):
                  "BEGIN; SAVEPOINT s; INSERT INTO test_tab VALUES (9000); RELEASE s; COMMIT")
         events = case.replayed("test_tab")
         equal(len({event["xid"] for event in events}), 3)
-        require_spilled(case)
+        require_streamed(case)
 
 
 def scenario_017_stream_ddl(server):
@@ -77,7 +74,7 @@ def scenario_017_stream_ddl(server):
         events = case.replayed("test_tab")
         equal([list(events[n]["after"]) for n in (999, 1000, 2000, 2001, 3000)],
               [["a", "b"], ["a", "b", "c"], ["a", "b", "c", "d"], ["a", "e", "c", "d"], ["a", "e", "d"]])
-        require_spilled(case)
+        require_streamed(case)
 
 
 def scenario_018_stream_subxact_abort(server):
@@ -91,7 +88,7 @@ def scenario_018_stream_subxact_abort(server):
                  "BEGIN; SAVEPOINT s1; " + rows(9001, 9002) + "; ROLLBACK TO s1; SAVEPOINT s1; " + rows(9003, 9004) + "; COMMIT")
         events = case.replayed("test_tab")
         equal([event["after"]["a"] for event in events], [*range(1, 11), *range(4001, 5001), 9003, 9004])
-        require_spilled(case)
+        require_streamed(case)
 
 
 def scenario_019_stream_subxact_ddl_abort(server):
@@ -106,7 +103,7 @@ def scenario_019_stream_subxact_ddl_abort(server):
         events = case.replayed("test_tab")
         equal([event["after"]["a"] for event in events[:1000]], [*range(1, 501), *range(1501, 2001)])
         equal([list(events[n]["after"]) for n in (499, 500, 1000)], [["a", "b"], ["a", "b", "c"], ["a", "b", "c"]])
-        require_spilled(case)
+        require_streamed(case)
 
 
 # -- 020 -------------------------------------------------------------------------------------------------------------
@@ -163,4 +160,4 @@ def scenario_023_twophase_stream(server):
         case.sql("ROLLBACK PREPARED 'lost'", "BEGIN; INSERT INTO small VALUES (2); COMMIT", "COMMIT PREPARED 'large'")
         events = case.replayed("test_tab", "small")
         equal(len(events), 2 + 2000 + 1000 + 666)
-        require_spilled(case)
+        require_streamed(case)
