@@ -95,7 +95,8 @@ class Server:
         settings = {
             "port": self.port, "listen_addresses": "127.0.0.1,::1", "wal_level": "logical",
             "unix_socket_directories": f"{self.folder},@pgcourier-{self.port}",
-            "fsync": "off", "shared_buffers": "32MB", "max_connections": 30, "ssl": "on",
+            "fsync": "off", "shared_buffers": "32MB", "max_connections": 30,
+            "max_prepared_transactions": 5, "ssl": "on",
             "ssl_cert_file": self.certs / "server.crt", "ssl_key_file": self.certs / "server.key",
             "ssl_ca_file": self.certs / "root.crt", "log_min_messages": "fatal",
         }
