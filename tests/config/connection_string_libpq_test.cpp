@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@
 
 namespace pgcourier::config {
 namespace {
+
+TEST(ConnectionStringBesideLibpq, IsBesideTheLibpqAskedFor) {
+  const char* wanted = std::getenv("PGCOURIER_TEST_LIBPQ");
+  if (wanted != nullptr) {
+    EXPECT_EQ(std::to_string(libpq_major()), wanted);
+  }
+}
 
 TEST(ConnectionStringBesideLibpq, AgreesOnWhatPeopleWrite) {
   for (const char* text : {"",

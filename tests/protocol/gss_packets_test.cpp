@@ -53,5 +53,25 @@ TEST(GssPackets, AreNeverSentLongerThanAServerTakes) {
                std::length_error);
 }
 
+// Tokens of the two libraries, and then what was encrypted.
+TEST(RecordedGssPackets, AreCutAsTheyWereSent) {
+  const auto recording = tests::recorded("startup_gss_encrypted_15");
+  ASSERT_EQ(recording.size(), 6U);
+  EXPECT_EQ(recording[1].bytes, "G");
+  for (std::size_t i = 2; i < recording.size(); ++i) {
+    const std::string& packet = recording[i].bytes;
+    for (std::size_t size = 0; size < packet.size(); ++size) {
+      const tests::ExactBuffer cut(packet.substr(0, size));
+      EXPECT_EQ(frame_gss_packet(cut.view(), max_gss_packet_bytes), std::nullopt) << size;
+    }
+    const tests::ExactBuffer exact(packet);
+    const auto wrapped = frame_gss_packet(exact.view(), max_gss_packet_bytes);
+    ASSERT_TRUE(wrapped);
+    std::string again;
+    append_gss_packet(again, *wrapped, max_gss_packet_bytes);
+    EXPECT_EQ(again, packet);
+  }
+}
+
 }  // namespace
 }  // namespace pgcourier::protocol

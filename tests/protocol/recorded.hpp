@@ -21,10 +21,13 @@ struct RecordedMessage {
 // `name` without folder and ".hex". Throws std::runtime_error if there is no such recording.
 std::vector<RecordedMessage> recorded(std::string_view name);
 
-// The type byte and the body of a recorded message of the server.
+// The type byte and the body of a recorded message.
 protocol::FramedMessage framed(const RecordedMessage& message);
 
-// The majors that record and record_streamed were run with.
+// The answer to SSLRequest or GSSENCRequest, which has neither type nor length.
+inline bool is_one_byte(const RecordedMessage& message) { return message.bytes.size() == 1; }
+
+// The majors that record, record_startups and record_streamed were run with.
 inline constexpr int recorded_majors[] = {14, 15, 16, 17, 18};
 
 // `name` of the major's server: "queries", 15 → "queries_15".

@@ -6,6 +6,9 @@
 
 #include "protocol/base_backup_dialogue.hpp"
 #include "protocol/query_dialogue.hpp"
+#include "protocol/replication_commands.hpp"
+#include "protocol/replication_results.hpp"
+#include "protocol/timeline_history.hpp"
 #include "tests/protocol/recorded.hpp"
 
 namespace pgcourier::protocol {
@@ -95,6 +98,50 @@ TEST_P(RecordedDialogue, GivesABaseBackup) {
   EXPECT_EQ(archives[0], std::to_string(backup.info().tablespaces[0].oid) + ".tar");
   EXPECT_EQ(archives[1], "base.tar");
   EXPECT_GE(backup.info().end.lsn, backup.info().start.lsn);
+}
+
+TEST_P(RecordedDialogue, TellsOfTheTimelines) {
+  std::optional<TimelineHistoryFile> file;
+  TimelinePosition next;
+  std::vector<std::string> errors;
+  const auto recording = of_major("timeline_history");
+  EXPECT_EQ(tests::framed(tests::recorded(recording).front()).body,
+            timeline_history(2) + std::string(1, '\0'));
+  replay(recording, [&](const Reply& reply) {
+    if (const auto* row = std::get_if<DataRow>(&reply)) {
+      if (file) {
+        next = read_next_timeline(row->values);
+      } else {
+        file = read_timeline_history_file(row->values);
+      }
+    } else if (const auto* error = std::get_if<ErrorResponse>(&reply)) {
+      errors.push_back(error->fields.sqlstate);
+    }
+  });
+  EXPECT_EQ(errors, std::vector<std::string>{"58P01"});  // of a time line that never was
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->filename, "00000002.history");
+  const auto history = read_timeline_history(file->content);
+  ASSERT_EQ(history.size(), 1u);
+  EXPECT_EQ(history[0].timeline, 1u);
+  EXPECT_EQ(next.timeline, 2u);
+  EXPECT_EQ(next.lsn, history[0].switch_lsn);
+}
+
+TEST_P(RecordedDialogue, IsOverWithAFatalError) {
+  QueryDialogue dialogue;
+  const Request query = Request::query;
+  dialogue.asked({&query, 1});
+  std::optional<ServerFields> last;
+  for (const auto& message : tests::recorded(of_major("terminated"))) {
+    if (!message.from_server) continue;
+    const Reply reply = dialogue.on_message(tests::framed(message));
+    if (const auto* error = std::get_if<ErrorResponse>(&reply)) last = error->fields;
+  }
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->severity_unlocalized, "FATAL");
+  EXPECT_EQ(last->sqlstate, "57P01");
+  EXPECT_TRUE(dialogue.idle());  // nothing follows
 }
 
 // As Bind and FunctionCall have them; our encoders write a format for each.
@@ -191,6 +238,35 @@ TEST_P(RecordedDialogue, IsAskedAsOurEncodersWrite) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Majors, RecordedDialogue, testing::ValuesIn(tests::recorded_majors));
+
+using RecordedManifest = RecordedDialogue;
+
+TEST_P(RecordedManifest, IsTakenForAnIncrementalBackup) {
+  const auto recording = of_major("upload_manifest");
+  EXPECT_EQ(tests::framed(tests::recorded(recording).front()).body,
+            upload_manifest(GetParam() * 10'000) + std::string(1, '\0'));
+  std::vector<std::string> errors, tags;
+  BaseBackupDialogue backup(GetParam() * 10'000, true);
+  int commands = 0;
+  replay(recording, [&](const Reply& reply) {
+    if (const auto* error = std::get_if<ErrorResponse>(&reply)) {
+      errors.push_back(error->fields.sqlstate);
+    } else if (const auto* complete = std::get_if<CommandComplete>(&reply)) {
+      tags.emplace_back(complete->tag);
+    }
+    if (std::holds_alternative<ReadyForQuery>(reply)) {
+      ++commands;
+    } else if (commands == 2) {
+      backup.on_reply(reply);
+    }
+  });
+  EXPECT_EQ(errors, std::vector<std::string>{"XX000"});  // of a manifest that is not JSON
+  ASSERT_FALSE(tags.empty());
+  EXPECT_EQ(tags.front(), "UPLOAD_MANIFEST");
+  EXPECT_TRUE(backup.complete());
+}
+
+INSTANTIATE_TEST_SUITE_P(Majors, RecordedManifest, testing::Values(17, 18));
 
 }  // namespace
 }  // namespace pgcourier::protocol

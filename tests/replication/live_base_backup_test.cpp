@@ -132,6 +132,62 @@ TEST_F(LiveBaseBackup, LeavesAUsableConnectionBehindAnError) {
   }
 }
 
+// Debian's 15 was built with both, the others with neither.
+TEST_F(LiveBaseBackup, IsCompressedAsTheServerCan) {
+  for (const std::string method : {"lz4", "zstd"}) {
+    for (const int major : {15, 16, 17, 18}) {
+      SCOPED_TRACE(method + " of " + std::to_string(major));
+      Session sql(target_of(major));
+      fill(sql);
+      const auto folder = test::backup_folder(method + std::to_string(major));
+      FolderReceiver receiver(folder);
+      Session walsender(target_of(major), Purpose::replication);
+      auto options = startable();
+      options.compression = {.method = method, .detail = "level=1"};
+      auto backup = base_backup(walsender.connection, options, receiver);
+      if (major == 15) {
+        test::run(walsender.io, std::move(backup));
+        receiver.manifest();
+        EXPECT_THAT(receiver.archives(),
+                    ElementsAre(method == "lz4" ? "base.tar.lz4" : "base.tar.zst"));
+        RestoredServer restored(major, folder);
+        EXPECT_EQ(contents(restored.target(target_of(major))), contents(target_of(major)));
+        continue;
+      }
+      try {
+        test::run(walsender.io, std::move(backup));
+        ADD_FAILURE() << "it can";
+      } catch (const protocol::ServerError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("this build does not support compression with"));
+      }
+      EXPECT_THAT(receiver.archives(), testing::IsEmpty());
+      EXPECT_EQ(walsender.value("SELECT 1"), "1");
+    }
+  }
+}
+
+TEST_F(LiveBaseBackup, IsWrittenByTheServerItself) {
+  for (const int major : {15, 16, 17, 18}) {
+    SCOPED_TRACE(major);
+    Session sql(target_of(major));
+    fill(sql);
+    const auto folder = test::backup_folder("server" + std::to_string(major));
+    FolderReceiver receiver(test::backup_folder("elsewhere"));
+    Session walsender(target_of(major), Purpose::replication);
+    auto options = startable();
+    options.target = "server";
+    options.target_detail = folder.string();
+    test::run(walsender.io, base_backup(walsender.connection, options, receiver));
+    EXPECT_EQ(receiver.received(), 0U);
+    EXPECT_GT(receiver.bytes_done(), 0U);
+    // It stands where it was asked for, and nothing is overwritten.
+    EXPECT_THROW(test::run(walsender.io, base_backup(walsender.connection, options, receiver)),
+                 protocol::ServerError);
+    RestoredServer restored(major, folder);
+    EXPECT_EQ(contents(restored.target(target_of(major))), contents(target_of(major)));
+  }
+}
+
 class Thrower : public FolderReceiver {
  public:
   using FolderReceiver::FolderReceiver;

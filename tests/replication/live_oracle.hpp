@@ -44,12 +44,15 @@ class Side {
   virtual void cancel(const std::string& sleeping,
                       const std::function<void(int process_id)>& until_asleep) = 0;
   virtual void wait_notification() = 0;
+  // As PQfullProtocolVersion() gives it: 30002 for 3.2.
+  void tell_protocol_version() { say("protocol " + std::to_string(protocol_version())); }
 
   const std::vector<std::string>& seen() const { return seen_; }
   // Their place among the replies depends on how these came through the network.
   const std::vector<std::string>& notices() const { return notices_; }
 
  protected:
+  virtual int protocol_version() const = 0;
   void say(std::string line) { seen_.push_back(std::move(line)); }
   // The session that was asked for, or that was there, is none.
   void say_no_session(std::string_view sqlstate) { say("no session " + std::string(sqlstate)); }
@@ -57,6 +60,8 @@ class Side {
   std::vector<std::string> notices_;
 };
 
+// Of the library that is loaded, which need not be the one that was there when this was built.
+int libpq_major();
 std::unique_ptr<Side> libpq_side(const std::string& connection);
 std::unique_ptr<Side> our_side(const std::string& connection);
 

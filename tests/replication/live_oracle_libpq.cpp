@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -151,6 +152,13 @@ class LibpqSide : public Side {
   }
 
  private:
+  // A function since libpq 18, which the headers of an older one don't have.
+  int protocol_version() const override {
+    using FullProtocolVersion = int (*)(const PGconn*);
+    const auto full =
+        reinterpret_cast<FullProtocolVersion>(::dlsym(RTLD_DEFAULT, "PQfullProtocolVersion"));
+    return full != nullptr ? full(get()) : PQprotocolVersion(get()) * 10000;
+  }
   PGconn* get() const { return connection_.get(); }
   bool connected_or_under_way() const { return PQstatus(get()) != CONNECTION_BAD; }
 
@@ -255,6 +263,8 @@ class LibpqSide : public Side {
 };
 
 }  // namespace
+
+int libpq_major() { return PQlibVersion() / 10000; }
 
 std::unique_ptr<Side> libpq_side(const std::string& connection) {
   return std::make_unique<LibpqSide>(connection);

@@ -145,6 +145,10 @@ class OurSide : public Side {
   }
 
  private:
+  int protocol_version() const override {
+    const auto version = connection_.server().protocol_version;
+    return static_cast<int>((version >> 16) * 10000 + (version & 0xffff));
+  }
   void ask(const Requests& requests, const CopyInput& input = {}) {
     try {
       run(io_, exchange(requests, input));

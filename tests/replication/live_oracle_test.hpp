@@ -12,6 +12,14 @@ namespace pgcourier::replication::test {
 
 class LiveOracle : public LiveTest {
  protected:
+  void SetUp() override {
+    LiveTest::SetUp();
+    const std::string wanted = environment("PGCOURIER_TEST_LIBPQ");
+    if (!wanted.empty()) {
+      ASSERT_EQ(std::to_string(libpq_major()), wanted);
+    }
+  }
+
   // The last word for a keyword counts, so a test may overrule each of these.
   static std::string on(int major) {
     return "host=127.0.0.1 port=" +

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Starts a server on a base backup that a live test has received, and stops it: the archives are in FOLDER, as
-*.tar or *.tar.gz, the server's data goes to FOLDER/data, its port to FOLDER/port."""
+*.tar, *.tar.gz, *.tar.lz4 or *.tar.zst, the server's data goes to FOLDER/data, its port to FOLDER/port."""
 import argparse
 import os
 import shutil
@@ -16,7 +16,8 @@ def as_postgres(*command):
 
 def unpack(archive, folder):
     as_postgres("mkdir", "-m", "700", folder)
-    as_postgres("tar", "-x", "-f", archive, "-C", folder)
+    through = {".lz4": ["-I", "lz4"], ".zst": ["-I", "zstd"]}.get(archive.suffix, [])
+    as_postgres("tar", "-x", *through, "-f", archive, "-C", folder)
 
 
 def restore(folder, data):
