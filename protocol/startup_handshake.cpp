@@ -114,6 +114,10 @@ struct StartupHandshake::Impl {
 
   void keep_parameter(ByteView body) {
     const auto message = read_parameter_status(body);
+    // Nobody has shown yet that it is the server who says so.
+    if (!authentication.done()) {
+      throw ProtocolError(ParameterStatus::name, "it came before AuthenticationOk");
+    }
     if (session.parameters.size() >= most_parameters) {
       throw ProtocolError(ParameterStatus::name, "too many parameters");
     }
