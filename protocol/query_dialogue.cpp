@@ -152,8 +152,10 @@ Reply QueryDialogue::on_completion(const FramedMessage& message) {
       // A server that shuts down sends no CopyDone before it, and closes.
       static_cast<void>(read_command_complete(message.body));
       phase_ = Phase::after_copy_both;
+      copy_both_completed_ = true;
       return CopyDone{};
     case Phase::after_copy_both:
+      copy_both_completed_ = true;
       return CommandComplete{.tag = read_command_complete(message.body)};
     default:
       refuse(message);
@@ -176,7 +178,7 @@ Reply QueryDialogue::on_copy_start(const FramedMessage& message) {
   const bool execute = awaits(Request::execute) && phase_ == Phase::start;
   if (!query && !execute) refuse(message);
   CopyResponse response = read_copy_response(message.body);
-  copy_end_sent_ = false;
+  copy_end_sent_ = copy_both_completed_ = false;
   if (message.type == 'H') {
     phase_ = Phase::copy_out;
     return CopyOutResponse{std::move(response)};
@@ -220,7 +222,8 @@ Reply QueryDialogue::on_error(const FramedMessage& message) {
 Reply QueryDialogue::on_ready(const FramedMessage& message) {
   bool due = phase_ == Phase::failed;
   if (awaits(Request::query)) {
-    due = due || phase_ == Phase::start || phase_ == Phase::after_copy_both;
+    due =
+        due || phase_ == Phase::start || (phase_ == Phase::after_copy_both && copy_both_completed_);
   } else if (awaits(Request::sync)) {
     due = due || phase_ == Phase::start;
   } else {

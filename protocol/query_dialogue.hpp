@@ -108,6 +108,7 @@ class QueryDialogue {
   bool needs_sync_ = false;
   bool skipping_ = false;  // an error came, and the Sync that ends its reign is not asked for yet
   bool copy_end_sent_ = false;
+  bool copy_both_completed_ = false;  // CommandComplete came, which ReadyForQuery follows
   TransactionStatus status_ = TransactionStatus::idle;
   std::vector<std::optional<ByteView>> values_;
 };

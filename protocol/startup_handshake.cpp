@@ -106,6 +106,14 @@ struct StartupHandshake::Impl {
     return Ready{};
   }
 
+  void keep(ByteView body) {
+    // Nobody has shown yet that it is the server who says so.
+    if (!authentication.done()) {
+      throw ProtocolError(ParameterStatus::name, "it came before AuthenticationOk");
+    }
+    keep_parameter(session, read_parameter_status(body));
+  }
+
   void keep_key(ByteView body) {
     const auto message = read_backend_key_data(body);
     // The version is settled only now.
@@ -192,7 +200,7 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
       read_server_fields(body);
       return ReadMessage{};
     case 'S':
-      keep_parameter(impl_->session, read_parameter_status(body));
+      impl_->keep(body);
       return ReadMessage{};
     case 'K':
       impl_->keep_key(body);

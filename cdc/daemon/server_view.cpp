@@ -1,5 +1,6 @@
 #include "cdc/daemon/server_view.hpp"
 
+#include "cdc/daemon/single_row.hpp"
 #include "protocol/protocol_error.hpp"
 #include "replication/replication_commands.hpp"
 
@@ -22,11 +23,12 @@ boost::asio::awaitable<void> identify_server(replication::Connection& stream,
 
 boost::asio::awaitable<void> read_server_position(replication::Connection& sql,
                                                   ServerView& server) {
-  const auto position = co_await sql.query(
+  const auto answer = co_await sql.query(
       "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"
       " ELSE pg_current_wal_flush_lsn() END");
-  server.standby = position.rows.at(0).at(0) == "t";
-  const auto flushed = protocol::parse_lsn(position.rows[0].at(1).value_or(""));
+  const auto& position = single_row(answer, 2, "pg_is_in_recovery");
+  server.standby = position[0] == "t";
+  const auto flushed = protocol::parse_lsn(position[1].value_or(""));
   if (!flushed) throw protocol::ProtocolError("pg_current_wal_flush_lsn", "not an LSN");
   server.flushed = *flushed;
 }

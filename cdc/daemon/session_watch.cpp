@@ -3,6 +3,7 @@
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/session.hpp"
+#include "cdc/daemon/single_row.hpp"
 #include "cdc/daemon/status_message.hpp"
 #include "protocol/server_error.hpp"
 
@@ -98,13 +99,13 @@ asio::awaitable<void> Session::look(SourceView& view) {
   const std::vector<std::optional<std::string>> parameters{context_.settings.source.slot,
                                                            std::to_string(started_.stream_pid)};
   const auto answer = co_await (*sql).query(look_query, parameters);
-  const auto& row = answer.rows.at(0);
-  if (const auto at = protocol::parse_lsn(row.at(0).value_or(""))) context_.status.server_at(*at);
-  if (const auto& kept = row.at(1)) {
+  const auto& row = single_row(answer, 4, "pg_stat_activity");
+  if (const auto at = protocol::parse_lsn(row[0].value_or(""))) context_.status.server_at(*at);
+  if (const auto& kept = row[1]) {
     context_.status.source().retained_wal_bytes = std::strtoull(kept->c_str(), nullptr, 10);
   }
-  view = row.at(2) == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
-  if (started_.server.standby && row.at(3) == "f") notice_promotion();
+  view = row[2] == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
+  if (started_.server.standby && row[3] == "f") notice_promotion();
 }
 
 // The walsender lives on through a promotion and tells nothing of it, but the bookmarks must not

@@ -201,7 +201,7 @@ TEST(QueryDialogue, StreamsBothWays) {
     EXPECT_TRUE(dialogue.takes(types)) << types;
     EXPECT_FALSE(dialogue.dialogue.in_copy_both());
   }
-  for (const auto* types : {"WT", "WZ", "WG", "WEd", "Wcc"}) {
+  for (const auto* types : {"WT", "WZ", "WG", "WEd", "Wcc", "WcZ", "WcdZ"}) {
     EXPECT_FALSE(Dialogue(simple()).takes(types)) << types;
   }
 }

@@ -85,16 +85,16 @@ TEST(StartupHandshake, RefusesOtherAnswersToTheRequestForTls) {
   }
 }
 
-TEST(StartupHandshake, TakesNoticesAndParametersAtAnyPoint) {
+TEST(StartupHandshake, TakesNoticesAtAnyPointAndParametersOnceLetIn) {
   auto given = parameters();
   given.max_protocol_version = protocol_3_2;
   Dialogue dialogue(given);
   const std::string notice("SNOTICE\0Mhello\0\0", 16);
   dialogue.hear('N', notice);
+  dialogue.hear('R', ok);
   dialogue.hear('S', std::string("a\0"
                                  "1\0",
                                  4));
-  dialogue.hear('R', ok);
   dialogue.hear('N', notice);
   dialogue.hear('S', std::string("a\0"
                                  "2\0",
@@ -120,11 +120,13 @@ TEST(StartupHandshake, RefusesMessagesThatDoNotBelongHere) {
   EXPECT_EQ(tests::message_of<ProtocolError>([] { Dialogue(parameters()).hear('D', ""); }),
             "start-up: unexpected DataRow ('D')");
   EXPECT_THROW(Dialogue(parameters()).hear('Z', "I"), ProtocolError);  // before AuthenticationOk
+  EXPECT_THROW(Dialogue(parameters()).hear('S', std::string("a\0001\0", 4)), ProtocolError);
   EXPECT_THROW(Dialogue(parameters()).hear('R', ""), ProtocolError);
 }
 
 TEST(StartupHandshake, BoundsWhatAStrangerMayMakeItKeep) {
   Dialogue dialogue(parameters());
+  dialogue.hear('R', ok);
   EXPECT_THROW(
       {
         for (int i = 0; i < 2000; ++i) {

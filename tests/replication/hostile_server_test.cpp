@@ -1,20 +1,10 @@
 // A server that replays, truncates, stalls, lies about lengths, resets: at each step of each
-// dialogue the outcome is an end with a clear error, or none, in time and with little memory.
+// dialogue the outcome is an end with a clear error, or none where what was said is good enough
+// (hostile_judge.hpp), in time and with little memory.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <chrono>
-#include <exception>
-
-#include "protocol/authentication_error.hpp"
-#include "tests/replication/hostile_dialogues.hpp"
-
-#ifdef __SANITIZE_ADDRESS__
-// Of AddressSanitizer's runtime; GCC comes without its header.
-extern "C" int __sanitizer_install_malloc_and_free_hooks(
-    void (*allocated)(const volatile void* block, std::size_t size),
-    void (*freed)(const volatile void* block));
-#endif
+#include "tests/replication/hostile_judge.hpp"
+#include "tests/replication/hostile_suite.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -24,141 +14,39 @@ using namespace std::string_literals;
 
 using test::Dialogue;
 using test::End;
-using test::Sabotage;
 
-constexpr std::size_t max_message_bytes = 1024 * 1024;
-constexpr auto patience = 100ms;
+constexpr auto messages = test::Sabotage::Of::messages;
 
-// Of this thread, so not the server's.
-thread_local std::size_t largest_allocation = 0;
-
-void note_allocation(const volatile void* /*block*/, std::size_t size) {
-  largest_allocation = std::max(largest_allocation, size);
-}
-
-asio::awaitable<void> converse(Connection& connection, const config::ConnectionTarget& target,
-                               const Dialogue& dialogue, std::chrono::milliseconds limit) {
-  co_await connection.open(target, dialogue.purpose, {});
-  connection.limit_answers(limit);
-  if (dialogue.act) co_await dialogue.act(connection);
-}
-
-// "fine", or the error. What is not one of ours goes through.
-std::string outcome_of(const Dialogue& dialogue, const Sabotage& sabotage,
-                       std::chrono::milliseconds limit = patience) {
-  test::ScriptedServer server({test::HostileScript(dialogue.turns, sabotage)});
-  auto target = server.target();
-  target.connect_timeout = limit;
-  target.ssl_mode = dialogue.ssl_mode;
-  target.max_protocol_version = dialogue.protocol_version;
-  target.hosts[0].password = "pencil";
-  asio::io_context io;
-  Connection connection(io, max_message_bytes);
-  std::exception_ptr end;
-  asio::co_spawn(io, converse(connection, target, dialogue, limit), [&](std::exception_ptr error) {
-    end = error;
-    io.stop();  // and don't wait for the time limits of what has ended
-  });
-  io.run();
-  try {
-    if (end) std::rethrow_exception(end);
-    return "fine";
-  } catch (const ConnectionError& error) {
-    return error.what();
-  } catch (const protocol::ServerError& error) {
-    return error.what();
-  } catch (const protocol::ProtocolError& error) {
-    return error.what();
-  } catch (const protocol::AuthenticationError& error) {
-    return error.what();
-  }
-}
-
-// All that an honest server says.
-std::vector<std::string> messages_of(const Dialogue& dialogue) {
-  std::vector<std::string> messages;
-  Sabotage none;
-  none.change = [&](std::size_t, const std::string& message) {
-    messages.push_back(message);
-    return message;
-  };
-  outcome_of(dialogue, none, 5s);
-  return messages;
-}
-
-std::size_t bytes_before(const std::vector<std::string>& messages, std::size_t number) {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < number; ++i) bytes += messages[i].size();
-  return bytes;
-}
-
-class HostileServer : public testing::TestWithParam<Dialogue> {
+class HostileServer : public test::HostileSuite {
  protected:
   void SetUp() override {
-    messages_ = messages_of(GetParam());
+    messages_ = test::honest_units(GetParam(), messages);
     ASSERT_GT(messages_.size(), GetParam().spoiled_from);
   }
 
-  void expect_clear_end(const Sabotage& sabotage) {
-    ++cases_;
-    largest_allocation = 0;
-    const auto begin = std::chrono::steady_clock::now();
-    const std::string outcome = outcome_of(GetParam(), sabotage);
-    EXPECT_FALSE(outcome.empty()) << sabotage.name;
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 3s) << sabotage.name << ": " << outcome;
-    // A buffer of 1 MiB for streams, and the same again for a message that doesn't fit it.
-    EXPECT_LT(largest_allocation, 2 * max_message_bytes + 4096) << sabotage.name;
-  }
-  // Changes one message.
-  void spoil(std::size_t number, const std::string& name, const std::string& instead) {
-    Sabotage sabotage{.name = name + " of message " + std::to_string(number)};
-    sabotage.change = [=](std::size_t at, const std::string& message) {
-      return at == number ? instead : message;
-    };
-    expect_clear_end(sabotage);
-  }
   template <typename Spoil>
-  void each_message(const Spoil& spoil_it) {
+  void each_message(const Spoil& spoil_it) const {
     for (std::size_t i = GetParam().spoiled_from; i < messages_.size(); ++i) {
       spoil_it(i, messages_[i]);
     }
-    RecordProperty("cases", std::to_string(cases_));
   }
-  std::size_t first_byte() const { return bytes_before(messages_, GetParam().spoiled_from); }
-  std::size_t all_bytes() const { return bytes_before(messages_, messages_.size()); }
 
   std::vector<std::string> messages_;
-  int cases_ = 0;
 };
 
 INSTANTIATE_TEST_SUITE_P(Each, HostileServer, testing::ValuesIn(test::all_dialogues()),
-                         [](const auto& dialogue) {
-                           std::string name = dialogue.param.name;
-                           std::replace(name.begin(), name.end(), ' ', '_');
-                           return name;
-                         });
-
-TEST_P(HostileServer, IsFineWhileItIsHonest) {
-  const std::string outcome = outcome_of(GetParam(), {}, 5s);
-  if (GetParam().name == "refused" || GetParam().name == "several results") {
-    EXPECT_NE(outcome.find("sorry"), std::string::npos);
-  } else {
-    EXPECT_EQ(outcome, "fine");
-  }
-}
+                         test::name_of);
 
 TEST_P(HostileServer, ClosesAtEachByte) {
-  for (std::size_t at = first_byte(); at < all_bytes(); ++at) {
-    expect_clear_end({.name = "closed after byte " + std::to_string(at), .cut_at = at});
-  }
+  each_message([&](std::size_t number, const std::string& message) {
+    for (std::size_t at = 0; at < message.size(); ++at) cut(messages, number, at, End::close);
+  });
 }
 
 TEST_P(HostileServer, ResetsAtEachStep) {
   each_message([&](std::size_t number, const std::string& message) {
     for (const std::size_t within : {std::size_t{0}, std::size_t{1}, message.size() - 1}) {
-      const std::size_t at = bytes_before(messages_, number) + within;
-      expect_clear_end(
-          {.name = "reset after byte " + std::to_string(at), .cut_at = at, .end = End::reset});
+      cut(messages, number, within, End::reset);
     }
   });
 }
@@ -166,9 +54,7 @@ TEST_P(HostileServer, ResetsAtEachStep) {
 TEST_P(HostileServer, StallsAtEachStep) {
   each_message([&](std::size_t number, const std::string& message) {
     for (const std::size_t within : {std::size_t{0}, message.size() - 1}) {
-      const std::size_t at = bytes_before(messages_, number) + within;
-      expect_clear_end(
-          {.name = "stalled after byte " + std::to_string(at), .cut_at = at, .end = End::stall});
+      cut(messages, number, within, End::stall);
     }
   });
 }
@@ -181,18 +67,19 @@ TEST_P(HostileServer, LiesAboutEachLength) {
     const auto true_length = static_cast<std::uint32_t>(message.size() - 1);
     for (const std::uint32_t length : {0U, 3U, 4U, true_length - 1, true_length + 1, 0x00ffffffU,
                                        0x7fffffffU, 0x80000000U, 0xffffffffU}) {
-      spoil(number, "length " + std::to_string(length),
-            message[0] + test::big_endian(length) + message.substr(5));
+      spoil(messages, number, "length " + std::to_string(length),
+            [length](const std::string& good) {
+              return good[0] + test::big_endian(length) + good.substr(5);
+            });
     }
   });
 }
 
 TEST_P(HostileServer, SendsAnotherTypeForEach) {
-  each_message([&](std::size_t number, const std::string& message) {
+  each_message([&](std::size_t number, const std::string&) {
     for (const char type : "RKSZEDTCdcWGHNAvV123nsItF?\xff"s + '\0') {
-      std::string other = message;
-      other[0] = type;
-      spoil(number, "type "s + type, other);
+      spoil(messages, number, "type "s + type,
+            [type](const std::string& good) { return type + good.substr(1); });
     }
   });
 }
@@ -201,47 +88,65 @@ TEST_P(HostileServer, TruncatesAndExtendsEachBody) {
   each_message([&](std::size_t number, const std::string& message) {
     if (message.size() < 5) return;
     for (std::size_t size = 0; size + 5 < message.size(); ++size) {
-      spoil(number, "body of " + std::to_string(size),
-            test::message(message[0], message.substr(5, size)));
+      spoil(messages, number, "body of " + std::to_string(size), [size](const std::string& good) {
+        return test::message(good[0], good.substr(5, size));
+      });
     }
-    spoil(number, "longer body", test::message(message[0], message.substr(5) + "more"));
+    spoil(messages, number, "longer body",
+          [](const std::string& good) { return test::message(good[0], good.substr(5) + "more"); });
   });
 }
 
 TEST_P(HostileServer, DropsRepeatsAndSwapsEach) {
-  each_message([&](std::size_t number, const std::string& message) {
-    spoil(number, "loss", "");
-    spoil(number, "repetition", message + message);
-    if (number + 1 == messages_.size()) return;
-    Sabotage swap{.name = "message " + std::to_string(number) + " and the next swapped"};
-    swap.change = [&, number](std::size_t at, const std::string& good) {
-      if (at == number) return messages_[number + 1];
-      return at == number + 1 ? messages_[number] : good;
-    };
-    expect_clear_end(swap);
+  each_message([&](std::size_t number, const std::string&) {
+    spoil(messages, number, "loss", [](const std::string&) { return ""s; });
+    spoil(messages, number, "repetition", [](const std::string& good) { return good + good; });
+    if (number + 1 < messages_.size()) swap(messages, number);
   });
 }
 
+// Those that say the same types are as good as one of them, and under TLS they say what the others
+// do.
 TEST_P(HostileServer, ReplaysAnotherDialogueFromEachStep) {
+  std::set<std::string> seen;
   for (const Dialogue& other : test::all_dialogues()) {
-    const auto messages = messages_of(other);
-    std::string replayed;
-    for (std::size_t i = other.spoiled_from; i < messages.size(); ++i) replayed += messages[i];
+    if (other.bytes_in_clear > 0) continue;
+    auto replayed = test::honest_units(other, messages);
+    replayed.erase(replayed.begin(),
+                   replayed.begin() + static_cast<std::ptrdiff_t>(other.spoiled_from));
+    std::string bytes;
+    std::string types;
+    for (const std::string& message : replayed) {
+      bytes += message;
+      types += message[0];
+    }
+    if (!seen.insert(types).second) continue;
     each_message([&](std::size_t number, const std::string&) {
-      spoil(number, other.name + " instead", replayed);
+      test::Sabotage sabotage{.name = other.name + " instead of " + std::to_string(number),
+                              .replayed = replayed};
+      sabotage.change = [number, bytes](std::size_t at, const std::string& good) {
+        return at == number ? bytes : good;
+      };
+      expect_clear_end(std::move(sabotage));
     });
   }
 }
 
-class NoteAllocations : public testing::Environment {
-  void SetUp() override {
-#ifdef __SANITIZE_ADDRESS__
-    __sanitizer_install_malloc_and_free_hooks(note_allocation, [](const volatile void*) {});
-#endif
+class HonestServer : public testing::TestWithParam<Dialogue> {};
+
+INSTANTIATE_TEST_SUITE_P(Each, HonestServer, testing::ValuesIn(test::all_dialogues()),
+                         test::name_of);
+
+TEST_P(HonestServer, IsTakenForOne) {
+  const test::Outcome outcome = test::play(GetParam(), {}, 5s);
+  if (GetParam().honest_error.empty()) {
+    EXPECT_TRUE(outcome.good) << outcome.error;
+    EXPECT_TRUE(test::may_be_good(GetParam(), outcome.said)) << "not by the judge";
+  } else {
+    EXPECT_NE(outcome.error.find(GetParam().honest_error), std::string::npos) << outcome.error;
+    EXPECT_FALSE(test::may_be_good(GetParam(), outcome.said)) << "by the judge";
   }
-};
-[[maybe_unused]] const auto* const environment =
-    testing::AddGlobalTestEnvironment(new NoteAllocations);
+}
 
 }  // namespace
 }  // namespace pgcourier::replication

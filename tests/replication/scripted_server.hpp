@@ -57,8 +57,8 @@ inline std::string parameter_status(const std::string& name, const std::string& 
   return message('S', name + '\0' + value + '\0');
 }
 // What follows a StartupMessage on a server that trusts everybody.
-inline std::string welcome() {
-  return message('R', big_endian(0)) + parameter_status("server_version", "15.4 (Debian)") +
+inline std::string welcome(const std::string& version = "15.4 (Debian)") {
+  return message('R', big_endian(0)) + parameter_status("server_version", version) +
          parameter_status("in_hot_standby", "off") +
          parameter_status("default_transaction_read_only", "off") +
          message('K', big_endian(4711) + "key!") + ready_for_query();
@@ -79,14 +79,16 @@ class Peer {
     constexpr int on = 1;  // small pieces don't wait for each other
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
-  ~Peer() { ::close(socket_); }
+  virtual ~Peer() { ::close(socket_); }
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  void send(const std::string& bytes) {
+  int socket() const { return socket_; }
+
+  virtual void send(const std::string& bytes) {
     static_cast<void>(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
   }
-  std::string read(std::size_t size) {
+  virtual std::string read(std::size_t size) {
     if (size == 0) return "";  // recv() of nothing waits for something
     std::string bytes(size, '\0');
     const auto count = ::recv(socket_, bytes.data(), size, MSG_WAITALL);

@@ -1,9 +1,7 @@
 // What the server may choose by ALPN, and whether it asks for our certificate.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,29 +14,14 @@
 #include <thread>
 
 #include "replication/tls.hpp"
+#include "tests/replication/tls_certificate.hpp"
 
 namespace pgcourier::replication {
 namespace {
 
+using test::Certificate;
 using testing::AnyOf;
 using testing::HasSubstr;
-
-struct FreeOpenssl {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-
-struct Certificate {
-  std::unique_ptr<EVP_PKEY, FreeOpenssl> key{EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")};
-  std::unique_ptr<X509, FreeOpenssl> certificate{X509_new()};
-
-  Certificate() {
-    X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
-    X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-    X509_set_pubkey(certificate.get(), key.get());
-    X509_sign(certificate.get(), key.get(), EVP_sha256());
-  }
-};
 
 // A certificate and its key in one file.
 class CertificateFile {

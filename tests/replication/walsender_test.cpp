@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "protocol/wire_writer.hpp"
 #include "replication/base_backup.hpp"
 #include "replication/replication_commands.hpp"
 #include "replication/wal_stream.hpp"
 #include "tests/replication/run_awaitable.hpp"
-#include "tests/replication/scripted_server.hpp"
+#include "tests/replication/walsender_messages.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -16,53 +15,18 @@ using namespace std::string_literals;
 
 using protocol::Lsn;
 using protocol::TimelinePosition;
+using test::copy_done;
+using test::copy_out_response;
+using test::keepalive;
 using test::Peer;
+using test::result;
+using test::row;
 using test::ScriptedServer;
+using test::wal;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 using testing::StartsWith;
-
-std::string row(const std::vector<std::string>& values) {
-  const auto count = static_cast<std::uint16_t>(values.size());
-  std::string description;
-  std::string data;
-  protocol::WireWriter columns(description);
-  protocol::WireWriter fields(data);
-  columns.u16(count);
-  fields.u16(count);
-  for (const auto& value : values) {
-    description += "c\0"s + test::big_endian(0) + "\0\0"s + test::big_endian(25) + "\xff\xff"s +
-                   test::big_endian(0xffffffff) + "\0\0"s;
-    data += test::big_endian(static_cast<std::uint32_t>(value.size())) + value;
-  }
-  return test::message('T', description) + test::message('D', data);
-}
-
-std::string result(const std::vector<std::string>& values) {
-  return row(values) + test::command_complete("SELECT");
-}
-
-std::string wal(std::uint64_t start, const std::string& bytes) {
-  std::string body = "w";
-  protocol::WireWriter writer(body);
-  writer.lsn(Lsn{start});
-  writer.lsn(Lsn{start + bytes.size()});
-  writer.time({});
-  return test::copy_data(body + bytes);
-}
-
-std::string keepalive(bool reply_requested) {
-  std::string body = "k";
-  protocol::WireWriter writer(body);
-  writer.lsn(Lsn{1});
-  writer.time({});
-  writer.u8(reply_requested ? 1 : 0);
-  return test::copy_data(body);
-}
-
-const std::string copy_out_response = test::message('H', "\0\0\0"s);
-const std::string copy_done = test::message('c', "");
 
 struct Client {
   asio::io_context io;
@@ -128,7 +92,7 @@ TEST(WalStream, TellsItsProgressWhenItChangedAndWhenAsked) {
     peer.send(wal(0x1000002, "c"));
     told.push_back(peer.read_message());
     told.push_back(peer.read_message());
-    peer.send(wal(0x1000003, "too late") + copy_done + test::command_complete("COPY 0") +
+    peer.send(wal(0x1000003, "too late") + copy_done() + test::command_complete("COPY 0") +
               test::ready_for_query());
     peer.read(1);
   }});
@@ -151,7 +115,7 @@ TEST(WalStream, GivesTheNextTimeline) {
   ScriptedServer server({[&](Peer& peer) {
     peer.accept_session();
     peer.read_message();
-    peer.send(test::copy_both_response() + wal(0x1000000, "ab") + copy_done);
+    peer.send(test::copy_both_response() + wal(0x1000000, "ab") + copy_done());
     EXPECT_THAT(peer.read_message(), StartsWith("dr"));
     EXPECT_EQ(peer.read_message(), "c");
     peer.send(result({"2", "0/1000002"}) + test::ready_for_query());
@@ -167,7 +131,7 @@ TEST(WalStream, RefusesWhatIsNotTheStreamItAskedFor) {
   const std::string both = test::copy_both_response();
   for (const auto& answer :
        {both + wal(0x1000001, "x"), both + wal(0x1000000, "x") + wal(0x1000000, "x"),
-        both + test::copy_data(""), both + test::copy_data("x"), copy_out_response,
+        both + test::copy_data(""), both + test::copy_data("x"), copy_out_response(),
         result({"0", "0/1"}), result({"2"})}) {
     ScriptedServer server({answering(start_command, answer)});
     Client client(server);
@@ -206,13 +170,7 @@ struct Archives : BackupReceiver {
 
 // welcome() says that it is a 15.
 const std::string backup_start =
-    result({"0/2000028", "1"}) +
-    test::message('T', "\0\3"s +
-                           "c\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\0\0\0\0\0\0"
-                           "c\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\0\0\0\0\0\0"
-                           "c\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\0\0\0\0\0\0"s) +
-    test::message('D', "\0\3"s + std::string(12, '\xff')) + test::command_complete("SELECT") +
-    copy_out_response;
+    result({"0/2000028", "1"}) + test::no_tablespaces() + copy_out_response();
 
 protocol::BackupInfo backup(Client& client, Archives& archives) {
   protocol::BaseBackup options;
@@ -225,7 +183,7 @@ constexpr auto backup_command = "BASE_BACKUP (MANIFEST 'yes')";
 TEST(BaseBackupCall, HandsOutWhatComes) {
   const std::string answer = backup_start + test::copy_data("nbase.tar\0\0"s) +
                              test::copy_data("dtar") + test::copy_data("p\0\0\0\0\0\0\0\3"s) +
-                             test::copy_data("m") + test::copy_data("d{}") + copy_done +
+                             test::copy_data("m") + test::copy_data("d{}") + copy_done() +
                              result({"0/2000100", "1"}) + test::command_complete("BASE_BACKUP") +
                              test::ready_for_query();
   ScriptedServer server({answering(backup_command, answer)});

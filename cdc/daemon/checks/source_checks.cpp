@@ -6,6 +6,7 @@
 
 #include "cdc/daemon/checks/standby_names.hpp"
 #include "cdc/daemon/exit_codes.hpp"
+#include "cdc/daemon/single_row.hpp"
 #include "protocol/protocol_error.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -74,8 +75,8 @@ boost::asio::awaitable<void> check_server(replication::Connection& sql,
                                           const config::Settings& settings, bool slot_is_needed,
                                           bool bookmark_exists, Findings& findings) {
   const auto answer = co_await sql.query(server_settings);
-  const auto& row = answer.rows.at(0);
-  const auto text = [&row](std::size_t column) { return row.at(column).value_or(""); };
+  const auto& row = single_row(answer, 8, "settings");
+  const auto text = [&row](std::size_t column) { return row[column].value_or(""); };
 
   check_decoding(text(0), text(1) == "t", sql.server_version(), settings.source.origin,
                  bookmark_exists, findings);
