@@ -194,6 +194,7 @@ class Pipeline {
 
   std::optional<protocol::Lsn> until_;
   protocol::Lsn received_;
+  protocol::Lsn last_commit_lsn_;
   bool reply_requested_ = false;
   Time bookmarks_advanced_{};
 

@@ -50,6 +50,11 @@ Consumed Pipeline::on(const protocol::Begin& begin) {
 }
 
 void Pipeline::begin_transaction(const TransactionHeader& transaction) {
+  // Commits come in the order of the WAL: one that comes again would be delivered again.
+  if (transaction.commit_lsn <= last_commit_lsn_) {
+    throw protocol::ProtocolError("Begin", "its commit is not after that of the one before");
+  }
+  last_commit_lsn_ = transaction.commit_lsn;
   in_transaction_ = true;
   header_given_ = false;
   origin_.clear();

@@ -20,8 +20,30 @@ protocol::PgTime time_now() {
 // What passes between the CopyData messages of one stream and its receiver.
 class Stream {
  public:
-  Stream(Connection& connection, protocol::Lsn start, WalReceiver& receiver)
-      : connection_(connection), receiver_(receiver), expected_(start) {}
+  Stream(Connection& connection, const protocol::StartPhysicalReplication& options,
+         WalReceiver& receiver)
+      : connection_(connection),
+        receiver_(receiver),
+        timeline_(options.timeline),
+        expected_(options.start) {}
+
+  void begin() {
+    if (std::exchange(begun_, true)) fail("CopyBothResponse came twice");
+  }
+  // The result that tells of the next timeline comes when all of this one was sent, or instead.
+  void switch_to(const protocol::TimelinePosition& next) {
+    if (next_) fail("more than one next timeline");
+    if (next.timeline <= timeline_) fail("the next timeline is not after this one");
+    if (begun_ && !ended_by_us_ && next.lsn != expected_) {
+      fail("the WAL of " + to_string(expected_) + " is due, but the next timeline begins at " +
+           to_string(next.lsn));
+    }
+    next_ = next;
+  }
+  std::optional<protocol::TimelinePosition> end() const {
+    if (!begun_ && !next_) fail("neither WAL nor a next timeline came");
+    return next_;
+  }
 
   void take(protocol::ByteView data) {
     if (!connection_.dialogue().takes_copy_data()) return;  // we have ended it
@@ -32,14 +54,19 @@ class Stream {
       receive(protocol::read_xlog_data(data));
     }
     tell(asked);
-    if (receiver_.enough()) connection_.send_copy_done();
+    if (receiver_.enough()) {
+      connection_.send_copy_done();
+      ended_by_us_ = true;
+    }
   }
 
  private:
+  [[noreturn]] static void fail(const std::string& what) {
+    throw protocol::ProtocolError("START_REPLICATION", what);
+  }
   void receive(const protocol::XLogData& wal) {
     if (wal.start != expected_) {
-      throw protocol::ProtocolError("XLogData", "the WAL of " + to_string(expected_) +
-                                                    " was due, not of " + to_string(wal.start));
+      fail("the WAL of " + to_string(expected_) + " was due, not of " + to_string(wal.start));
     }
     expected_.value += wal.payload.size();
     receiver_.receive(wal);
@@ -60,8 +87,12 @@ class Stream {
 
   Connection& connection_;
   WalReceiver& receiver_;
+  std::uint32_t timeline_;  // 0: the server's current one
   protocol::Lsn expected_;
   WalProgress told_;
+  bool begun_ = false;
+  bool ended_by_us_ = false;
+  std::optional<protocol::TimelinePosition> next_;
 };
 
 }  // namespace
@@ -73,8 +104,7 @@ asio::awaitable<std::optional<protocol::TimelinePosition>> stream_wal(
   requests.query(protocol::start_replication(options));
   co_await connection.finish();
   connection.send(requests);
-  Stream stream(connection, options.start, receiver);
-  std::optional<protocol::TimelinePosition> next;
+  Stream stream(connection, options, receiver);
   std::optional<protocol::ServerFields> error;
   while (!connection.dialogue().idle()) {
     protocol::Reply reply = co_await connection.next_reply();
@@ -83,18 +113,19 @@ asio::awaitable<std::optional<protocol::TimelinePosition>> stream_wal(
     } else if (std::holds_alternative<protocol::CopyDone>(reply)) {
       connection.send_copy_done();
     } else if (const auto* row = std::get_if<protocol::DataRow>(&reply)) {
-      next = protocol::read_next_timeline(row->values);
+      stream.switch_to(protocol::read_next_timeline(row->values));
     } else if (auto* refusal = std::get_if<protocol::ErrorResponse>(&reply)) {
       if (!error) error = std::move(refusal->fields);
-    } else if (!std::holds_alternative<protocol::CopyBothResponse>(reply) &&
-               !std::holds_alternative<protocol::RowDescription>(reply) &&
+    } else if (std::holds_alternative<protocol::CopyBothResponse>(reply)) {
+      stream.begin();
+    } else if (!std::holds_alternative<protocol::RowDescription>(reply) &&
                !std::holds_alternative<protocol::CommandComplete>(reply) &&
                !std::holds_alternative<protocol::ReadyForQuery>(reply)) {
       throw protocol::ProtocolError("START_REPLICATION", "answered by something else");
     }
   }
   if (error) throw protocol::ServerError(std::move(*error));
-  co_return next;
+  co_return stream.end();
 }
 
 }  // namespace pgcourier::replication

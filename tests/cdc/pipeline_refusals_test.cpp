@@ -29,6 +29,15 @@ TEST(Pipeline, RefusesATransactionInsideATransaction) {
   EXPECT_THROW(h.take(begin(Lsn{0x110})), ProtocolError);
 }
 
+TEST(Pipeline, RefusesATransactionThatComesAgain) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.transaction({0x100}, {0x110}, 1);
+  EXPECT_THROW(h.take(begin(Lsn{0x100})), ProtocolError);
+  EXPECT_THROW(h.take(begin(Lsn{0xF0})), ProtocolError);
+  h.transaction({0x110}, {0x120}, 1);
+}
+
 TEST(Pipeline, RefusesAPreparedTransaction) {
   PipelineHarness h;
   EXPECT_THROW(h.take("b" + std::string(28, '\1') + std::string("gid", 4)), ProtocolError);
