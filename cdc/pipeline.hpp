@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,16 @@
 #include "protocol/replication_messages.hpp"
 
 namespace pgcourier::cdc {
+
+// A logical decoding message of a streamed transaction may have been rolled back with a savepoint,
+// and the server does not tell whether it was. It does where nothing is streamed.
+class AmbiguousAbort : public std::runtime_error {
+ public:
+  AmbiguousAbort()
+      : std::runtime_error(
+            "a streamed transaction has a message that may have been rolled back: it is asked for"
+            " again, without streaming") {}
+};
 
 // What consume() left to do.
 enum class Consumed : std::uint8_t {

@@ -47,7 +47,7 @@ Consumed Pipeline::on(const protocol::StreamStop&) {
 }
 
 Consumed Pipeline::on(const protocol::StreamAbort& abort) {
-  streamed_.abort(abort.xid, abort.subtransaction_xid);
+  if (!streamed_.abort(abort.xid, abort.subtransaction_xid)) throw AmbiguousAbort();
   look_at_streamed();
   return Consumed::done;
 }

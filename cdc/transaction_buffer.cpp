@@ -37,6 +37,8 @@ void append_header(std::string& records, const Header& header) {
   records.append(bytes, sizeof(bytes));
 }
 
+bool is_message(char type) { return type == 'M'; }
+
 // Outside the string itself.
 std::size_t held_bytes(const std::string& records) {
   return records.capacity() > std::string().capacity() ? records.capacity() : 0;
@@ -46,7 +48,22 @@ std::size_t held_bytes(const std::string& records) {
 
 // The first record with a given id or a later one is where the highest id so far rises.
 void StreamedTransaction::note_rise(std::uint32_t xid, std::size_t at) {
-  if (rises_.empty() || xid_precedes(rises_.back().xid, xid)) rises_.push_back({xid, at});
+  if (rises_.empty() || xid_precedes(rises_.back().xid, xid)) {
+    rises_.push_back({xid, at, last_is_message_});
+  }
+}
+
+// Of what is the last extent now. What precedes it is not looked at: it may end with a message.
+void StreamedTransaction::find_rises() {
+  rises_.clear();
+  const Extent& extent = extents_.back();
+  last_is_message_ = extents_.size() > 1 && extents_[extents_.size() - 2].has_messages;
+  for (std::size_t at = 0; at < extent.size;) {
+    const Header header = header_at(extent.records, at);
+    note_rise(header.xid, at);
+    last_is_message_ = is_message(extent.records[at + sizeof(Header)]);
+    at += sizeof(Header) + header.size;
+  }
 }
 
 void StreamedTransaction::add(std::uint32_t xid, const StreamedMessage& message) {
@@ -71,14 +88,16 @@ void StreamedTransaction::add(std::uint32_t xid, const StreamedMessage& message)
                                  .piece = message.piece});
   extent.records.append(message.payload);
   extent.size = extent.records.size();
+  last_is_message_ = is_message(message.payload.front());
+  extent.has_messages = extent.has_messages || last_is_message_;
   memory_bytes_ += held_bytes(extent.records) - held;
 }
 
-void StreamedTransaction::abort(std::uint32_t subtransaction_xid) {
+bool StreamedTransaction::abort(std::uint32_t subtransaction_xid) {
   const auto stays = [&](std::uint32_t xid) { return xid_precedes(xid, subtransaction_xid); };
   const auto found = std::partition_point(extents_.begin(), extents_.end(),
                                           [&](const Extent& e) { return stays(e.highest_xid); });
-  if (found == extents_.end()) return;
+  if (found == extents_.end()) return !last_is_message_;
   const bool was_last = found + 1 == extents_.end();
   for (auto later = found + 1; later != extents_.end(); ++later) {
     memory_bytes_ -= held_bytes(later->records);
@@ -89,22 +108,20 @@ void StreamedTransaction::abort(std::uint32_t subtransaction_xid) {
   if (extent.spilled) {
     if (!extent.cut_from || !stays(*extent.cut_from)) extent.cut_from = subtransaction_xid;
     file_end_ = extent.offset + extent.size;
-    return;
+    // Where the cut is will be seen when it is read: after any of these, or of those before.
+    last_is_message_ =
+        extent.has_messages || (extents_.size() > 1 && extents_[extents_.size() - 2].has_messages);
+    return !last_is_message_;
   }
-  if (!was_last) {
-    rises_.clear();
-    for (std::size_t at = 0; at < extent.size;) {
-      const Header header = header_at(extent.records, at);
-      note_rise(header.xid, at);
-      at += sizeof(Header) + header.size;
-    }
-  }
+  if (!was_last) find_rises();
   const auto first = std::find_if(rises_.begin(), rises_.end(),
                                   [&](const Rise& rise) { return !stays(rise.xid); });
-  if (first == rises_.end()) return;
+  if (first == rises_.end()) return !last_is_message_;
   extent.records.resize(first->at);
   extent.size = first->at;
+  last_is_message_ = first->after_message;
   rises_.erase(first, rises_.end());
+  return !last_is_message_;
 }
 
 void StreamedTransaction::spill(SpillStore& store) {
@@ -180,16 +197,17 @@ void TransactionBuffer::add(std::uint32_t xid, Lsn lsn, protocol::ByteView paylo
   memory_bytes_ += open_->memory_bytes() - before;
 }
 
-void TransactionBuffer::abort(std::uint32_t xid, std::uint32_t subtransaction_xid) {
+bool TransactionBuffer::abort(std::uint32_t xid, std::uint32_t subtransaction_xid) {
   const auto found = transactions_.find(xid);
-  if (found == transactions_.end()) return;
+  if (found == transactions_.end()) return true;
   memory_bytes_ -= found->second.memory_bytes();
   if (xid == subtransaction_xid) {
     transactions_.erase(found);
-    return;
+    return true;
   }
-  found->second.abort(subtransaction_xid);
+  const bool known = found->second.abort(subtransaction_xid);
   memory_bytes_ += found->second.memory_bytes();
+  return known;
 }
 
 StreamedTransaction TransactionBuffer::take(std::uint32_t xid) {

@@ -35,7 +35,9 @@ class StreamedTransaction {
   StreamedTransaction& operator=(StreamedTransaction&&) = default;
 
   void add(std::uint32_t xid, const StreamedMessage& message);
-  void abort(std::uint32_t subtransaction_xid);
+  // False: what to keep can't be told. A logical decoding message comes under the id of the whole
+  // transaction, whatever subtransaction it was in: one right before the cut may be of either side.
+  bool abort(std::uint32_t subtransaction_xid);
 
   std::size_t memory_bytes() const { return memory_bytes_; }
   std::uint64_t spilled_bytes() const { return file_end_; }
@@ -59,14 +61,17 @@ class StreamedTransaction {
     std::uint32_t highest_xid = 0;          // of it and all before it, or more
     std::optional<std::uint32_t> cut_from;  // aborted: all from the first such or higher id on
     bool spilled = false;
+    bool has_messages = false;
   };
   // Where in the last extent an id comes that is higher than all before it there.
   struct Rise {
     std::uint32_t xid = 0;
     std::size_t at = 0;
+    bool after_message = false;
   };
 
   void note_rise(std::uint32_t xid, std::size_t at);
+  void find_rises();
   void free_records(Extent& extent);
   void settle();
 
@@ -74,6 +79,7 @@ class StreamedTransaction {
   std::vector<Rise> rises_;
   std::unique_ptr<SpillFile> file_;
   std::uint64_t file_end_ = 0;
+  bool last_is_message_ = false;
   std::size_t memory_bytes_ = 0;
   std::size_t read_extent_ = 0;
   std::size_t read_at_ = 0;
@@ -92,8 +98,8 @@ class TransactionBuffer {
   // One message of the piece; `xid` of the subtransaction that did it.
   void add(std::uint32_t xid, protocol::Lsn lsn, protocol::ByteView payload);
 
-  // Of a subtransaction; of all if both are the same. What nobody knows was empty.
-  void abort(std::uint32_t xid, std::uint32_t subtransaction_xid);
+  // Of a subtransaction; of all if both are the same. What nobody knows was empty. False as above.
+  bool abort(std::uint32_t xid, std::uint32_t subtransaction_xid);
 
   // Gives it away to be read. Throws ProtocolError if it was never streamed.
   StreamedTransaction take(std::uint32_t xid);

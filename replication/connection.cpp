@@ -166,6 +166,8 @@ asio::awaitable<void> Connection::start_copy_both(std::string_view command) {
 
 bool Connection::coalescing() const { return impl_->opened().stream->coalescing(); }
 
+bool Connection::in_message() const { return impl_->opened().stream->in_message(); }
+
 asio::awaitable<void> Connection::read_some() { co_await impl_->opened().stream->read_coalesced(); }
 
 std::optional<protocol::ByteView> Connection::next_copy_data() {

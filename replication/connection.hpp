@@ -136,6 +136,9 @@ class Connection {
   // The stream is busy: more is on its way already.
   bool coalescing() const;
 
+  // A message has come in part.
+  bool in_message() const;
+
   // The next whole CopyData payload that read_some() brought, if any; views are valid until the
   // next read_some(). Answers to notices and parameter changes are kept apart; ErrorResponse throws
   // ServerError. After the server's CopyDone: nothing more comes and server_ended_copy() is true.

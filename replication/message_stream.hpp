@@ -34,6 +34,9 @@ class MessageStream {
     return framing.message;
   }
 
+  // After next_buffered() gave none.
+  bool in_message() const { return !buffer_.unread().empty(); }
+
   asio::awaitable<protocol::FramedMessage> next();
 
   // At least one byte more. Always lets the io context run what else is ready.

@@ -96,7 +96,8 @@ class Daemon {
         failure = std::current_exception();
       }
       session_ = nullptr;
-      const bool again = reload_pending_ || end == SessionEnd::promoted;
+      const bool again =
+          reload_pending_ || end == SessionEnd::promoted || end == SessionEnd::ambiguous;
       if (!failure && !again) co_return;
       if (stopping_) {
         if (failure) failed_to_stop(failure);

@@ -21,6 +21,9 @@ struct RunMemory {
   // sessions is a gap for it too.
   std::map<std::string, Bookmark> positions;
 
+  // The next session asks for transactions when they have ended: see AmbiguousAbort.
+  bool next_without_streaming = false;
+
   struct Sum {
     SinkTotals totals;  // checksum: of the last session
     protocol::Lsn confirmed;

@@ -48,6 +48,9 @@ asio::awaitable<SessionEnd> Session::run() {
   } catch (const SinkError& error) {
     failure = std::current_exception();
     reader_left = error.failure() == SinkFailure::closed && pipeline_;
+  } catch (const AmbiguousAbort& ambiguous) {
+    log::warn(ambiguous.what());
+    context_.memory.next_without_streaming = true;
   } catch (...) {
     failure = std::current_exception();
   }
@@ -64,6 +67,7 @@ asio::awaitable<SessionEnd> Session::run() {
   started_.bookmark_exists = remains.bookmark_exists;
   co_await discard(context_.workers, std::move(remains));
   if (failure) std::rethrow_exception(failure);
+  if (context_.memory.next_without_streaming && !end_requested_) co_return SessionEnd::ambiguous;
   if (promoted_ && !end_requested_) co_return SessionEnd::promoted;
   co_return end_requested_ ? SessionEnd::stopped : SessionEnd::until_reached;
 }
@@ -110,6 +114,7 @@ asio::awaitable<void> Session::read_loop() {
 
 asio::awaitable<void> Session::consume_received() {
   const auto now = Clock::now();
+  last_bytes_ = now;
   while (const auto copy_data = started_.stream->next_copy_data()) {
     last_heard_ = now;  // whole messages count: a server that drips bytes is silent
     asked_after_silence_ = false;

@@ -18,6 +18,7 @@ namespace pgcourier::cdc::daemon {
 enum class SessionEnd {
   until_reached,  // all before --until-lsn is confirmed
   stopped,        // request_end() was called, and what could be confirmed was
+  ambiguous,      // what was streamed can't be told from what was rolled back: again, without
   promoted,       // the standby it streamed from is a primary now, on a timeline of its own
 };
 
@@ -88,6 +89,7 @@ class Session {
 
   bool reading_ = false;  // the silence clock runs only while we read (delivery.md 6)
   Clock::time_point last_heard_{};
+  Clock::time_point last_bytes_{};  // of a message that is not whole yet, too
   bool asked_after_silence_ = false;
   std::chrono::milliseconds silence_timeout_;
 

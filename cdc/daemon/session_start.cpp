@@ -232,7 +232,8 @@ asio::awaitable<bool> SessionStart::try_start_replication() {
   options.slot = settings.slot;
   options.publications = {settings.publication};
   options.messages = settings.messages;
-  if (settings.streaming) {
+  const bool streams = settings.streaming && !context_.memory.next_without_streaming;
+  if (streams) {
     started_.stream_options.streaming = protocol::Streaming::on;
     options.streaming = "on";
     options.proto_version = 2;
@@ -249,6 +250,7 @@ asio::awaitable<bool> SessionStart::try_start_replication() {
     if (error.sqlstate() != object_in_use) throw;
     co_return false;
   }
+  context_.memory.next_without_streaming = false;
   co_return true;
 }
 

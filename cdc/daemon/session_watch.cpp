@@ -51,7 +51,10 @@ asio::awaitable<void> Session::watch_loop() {
     last_look = now;
     const SourceView view = co_await look_at_source();
 
-    if (silent && view != SourceView::walsender_there) {
+    // A walsender at work does not fall silent in the middle of a message: what came is cut, or its
+    // length is wrong.
+    const bool cut = started_.stream->in_message() && now - last_bytes_ >= silence_timeout_;
+    if (silent && (cut || view != SourceView::walsender_there)) {
       throw replication::ConnectionError("no word from " + started_.stream->peer() + " for " +
                                          std::to_string(silence_timeout_ / 1s) +
                                          " s (source.silence_timeout), though asked");

@@ -73,6 +73,19 @@ TEST(TransactionBuffer, DropsAnAbortedSubtransaction) {
   EXPECT_THAT(b.taken(10), ElementsAre("a", "d", "e"));
 }
 
+TEST(TransactionBuffer, KnowsOfMessagesInWhatIsSpilled) {
+  for (const std::string first : {"Mxxxx", "Ixxxx"}) {
+    Buffer b;
+    b.piece(10, true, {{10, first}, {10, std::string(900'000, 'I')}, {11, "Ixxxx"}});
+    b.piece(20, true, {{20, std::string(300'000, 'I')}});
+    b.buffer.spill();
+    EXPECT_TRUE(b.buffer.abort(10, 11));
+    b.piece(10, false, {{10, first}, {12, std::string(900'000, 'I')}});
+    b.buffer.spill();
+    EXPECT_EQ(b.buffer.abort(10, 12), first.front() == 'I');
+  }
+}
+
 TEST(TransactionBuffer, DropsAnAbortedTransaction) {
   Buffer b;
   b.piece(10, true, {{10, "a"}});
