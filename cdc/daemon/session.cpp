@@ -114,7 +114,6 @@ asio::awaitable<void> Session::read_loop() {
 
 asio::awaitable<void> Session::consume_received() {
   const auto now = Clock::now();
-  last_bytes_ = now;
   while (const auto copy_data = started_.stream->next_copy_data()) {
     last_heard_ = now;  // whole messages count: a server that drips bytes is silent
     asked_after_silence_ = false;

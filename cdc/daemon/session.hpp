@@ -68,6 +68,7 @@ class Session {
   void turn(Clock::time_point now);
   void begin_end();
   void end_copy_when_settled();
+  bool stands_in_message();
   bool ask_if_silent(Clock::time_point now);
   void tell_stalls(Clock::time_point now);
   void remember() const;
@@ -89,7 +90,7 @@ class Session {
 
   bool reading_ = false;  // the silence clock runs only while we read (delivery.md 6)
   Clock::time_point last_heard_{};
-  Clock::time_point last_bytes_{};  // of a message that is not whole yet, too
+  std::uint64_t bytes_when_silent_ = 0;
   bool asked_after_silence_ = false;
   std::chrono::milliseconds silence_timeout_;
 

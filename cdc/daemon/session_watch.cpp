@@ -1,5 +1,7 @@
 // What the stream itself can't tell: is the server still there, is it waiting for us to stop
 // (delivery.md 6 and 12)? Asked on the second connection.
+#include <utility>
+
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/session.hpp"
@@ -20,6 +22,8 @@ constexpr auto quiet_look_interval = 10s;
 constexpr std::chrono::milliseconds look_timeout = 10s;
 // Between two warnings of one stall.
 constexpr auto stall_reminder = 30s;
+// Of a message that is under way: less is none that anybody sends.
+constexpr double least_bytes_a_second = 1024;
 // Silence after which the server is asked for a sign of life.
 constexpr std::chrono::milliseconds ask_after = 30s;
 
@@ -51,10 +55,7 @@ asio::awaitable<void> Session::watch_loop() {
     last_look = now;
     const SourceView view = co_await look_at_source();
 
-    // A walsender at work does not fall silent in the middle of a message: what came is cut, or its
-    // length is wrong.
-    const bool cut = started_.stream->in_message() && now - last_bytes_ >= silence_timeout_;
-    if (silent && (cut || view != SourceView::walsender_there)) {
+    if (silent && (stands_in_message() || view != SourceView::walsender_there)) {
       throw replication::ConnectionError("no word from " + started_.stream->peer() + " for " +
                                          std::to_string(silence_timeout_ / 1s) +
                                          " s (source.silence_timeout), though asked");
@@ -136,6 +137,16 @@ void Session::tell_stalls(Clock::time_point now) {
       told = now;
     }
   }
+}
+
+// Of a silent server, since it was last found to be: a walsender at work does not stop in the
+// middle of a message. What came is cut, or its length is wrong and swallows what follows.
+bool Session::stands_in_message() {
+  const std::uint64_t bytes = started_.stream->read_counts().bytes;
+  const std::uint64_t came = bytes - std::exchange(bytes_when_silent_, bytes);
+  const auto seconds = std::chrono::duration<double>(silence_timeout_).count();
+  return started_.stream->in_message() &&
+         static_cast<double>(came) < least_bytes_a_second * seconds;
 }
 
 // The clock runs only while we read: a closed window is our own silence. True: nothing came for
