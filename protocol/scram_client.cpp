@@ -13,7 +13,7 @@
 namespace pgcourier::protocol {
 namespace {
 
-constexpr std::uint32_t most_iterations = 10'000'000;
+constexpr std::uint32_t most_iterations = 1'000'000;
 constexpr std::string_view server_first_name = "SCRAM server-first-message";
 constexpr std::string_view server_final_name = "SCRAM server-final-message";
 

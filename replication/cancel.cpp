@@ -1,5 +1,7 @@
 #include "replication/cancel.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 
 #include "protocol/frontend_messages.hpp"
@@ -9,6 +11,9 @@
 
 namespace pgcourier::replication {
 namespace {
+
+// Who cancels is on his way out, whatever connect_timeout says.
+constexpr std::chrono::milliseconds longest_cancel{5000};
 
 asio::awaitable<void> agree(Transport& transport, const std::string& request, char agreement) {
   transport.send(request);
@@ -40,7 +45,9 @@ asio::awaitable<void> send_cancel_request(asio::io_context& io, const CancelTarg
     throw ConnectionError(cancelled.endpoint.text + ": the server gave no key to cancel with");
   }
   const auto transport = std::make_shared<Transport>(io);
-  transport->limit_connect(cancelled.target.connect_timeout, "the cancel request was not taken");
+  const auto timeout = cancelled.target.connect_timeout;
+  transport->limit_connect(timeout.count() > 0 ? std::min(timeout, longest_cancel) : longest_cancel,
+                           "the cancel request was not taken");
   co_await transport->connect(cancelled.endpoint, cancelled.target, SocketUse::queries);
   try {
     co_await encrypt(*transport, cancelled);

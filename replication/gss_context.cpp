@@ -100,7 +100,7 @@ std::size_t GssContext::max_plain_bytes(std::size_t max_wrapped_bytes) const {
   OM_uint32 plain = 0;
   const OM_uint32 major = gss_wrap_size_limit(&minor, context_, 1, GSS_C_QOP_DEFAULT,
                                               static_cast<OM_uint32>(max_wrapped_bytes), &plain);
-  if (GSS_ERROR(major)) fail("GSSAPI encryption failed", major, minor);
+  if (major != GSS_S_COMPLETE) fail("GSSAPI encryption failed", major, minor);
   return plain;
 }
 
@@ -111,11 +111,13 @@ GssBuffer GssContext::wrap(std::string_view plain) {
   int confidential = 0;
   const OM_uint32 major =
       gss_wrap(&minor, context_, 1, GSS_C_QOP_DEFAULT, &input, &confidential, output.get());
-  if (GSS_ERROR(major)) fail("GSSAPI encryption failed", major, minor);
+  if (major != GSS_S_COMPLETE) fail("GSSAPI encryption failed", major, minor);
   if (confidential == 0) throw GssError("GSSAPI encryption failed: it would not be confidential");
   return output;
 }
 
+// A packet that comes again, late, or after one that is missing is no error to the library, only a
+// word beside the result.
 GssBuffer GssContext::unwrap(std::string_view wrapped) {
   gss_buffer_desc input = borrowed(wrapped);
   GssBuffer output;
@@ -123,7 +125,7 @@ GssBuffer GssContext::unwrap(std::string_view wrapped) {
   int confidential = 0;
   const OM_uint32 major =
       gss_unwrap(&minor, context_, &input, output.get(), &confidential, nullptr);
-  if (GSS_ERROR(major)) fail("GSSAPI decryption failed", major, minor);
+  if (major != GSS_S_COMPLETE) fail("GSSAPI decryption failed", major, minor);
   if (confidential == 0) throw GssError("GSSAPI decryption failed: the packet was not encrypted");
   return output;
 }

@@ -32,6 +32,7 @@ class Collector {
       finish();
     } else if (const auto* error = std::get_if<protocol::ErrorResponse>(&reply)) {
       if (!all_.error) all_.error = error->fields;
+      result_ = {};  // of the statement that failed in its middle
     } else {
       return std::holds_alternative<protocol::ParseComplete>(reply) ||
              std::holds_alternative<protocol::BindComplete>(reply) ||

@@ -175,6 +175,10 @@ asio::awaitable<OpenedSession> start_session(asio::io_context& io, const OpenReq
   } catch (const HandshakeError&) {
     attempt.encryption_failed = true;
     throw;
+  } catch (const ConnectionError&) {
+    // Silence is no answer to a request for encryption.
+    if (session.stream->transport().timed_out()) attempt.encryption_failed = false;
+    throw;
   }
   session.state.server = handshake.session();
   session.stream->limit_messages(request.max_message_bytes);

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,11 +60,13 @@ class TlsSession : public SecureSession {
  private:
   Wants wants_after(int result, const char* what);
   bool ended(int result) const;
+  void keep_error(int result);
   void check_alpn() const;
 
   std::unique_ptr<SSL, FreeSsl> ssl_;
   bool needs_alpn_;
   bool certificate_requested_ = false;
+  std::exception_ptr read_error_;  // that came behind bytes
 };
 
 }  // namespace pgcourier::replication

@@ -176,7 +176,18 @@ bool TlsSession::ended(int result) const {
   }
 }
 
+// OpenSSL tells it once.
+void TlsSession::keep_error(int result) {
+  if (ended(result)) return;
+  try {
+    static_cast<void>(wants_after(result, "TLS read failed"));
+  } catch (const std::runtime_error&) {
+    read_error_ = std::current_exception();
+  }
+}
+
 SecureSession::Outcome TlsSession::read(char* into, std::size_t size) {
+  if (read_error_) std::rethrow_exception(read_error_);
   Outcome outcome;
   while (outcome.bytes < size) {
     ERR_clear_error();
@@ -187,7 +198,10 @@ SecureSession::Outcome TlsSession::read(char* into, std::size_t size) {
       outcome.bytes += count;
       continue;
     }
-    if (outcome.bytes > 0) break;  // the next read meets an end or an error again
+    if (outcome.bytes > 0) {
+      keep_error(result);
+      break;  // the next read meets an end again
+    }
     outcome.ended = ended(result);
     if (!outcome.ended) outcome.wants = wants_after(result, "TLS read failed");
     break;

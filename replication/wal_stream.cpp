@@ -42,6 +42,7 @@ class Stream {
   }
   std::optional<protocol::TimelinePosition> end() const {
     if (!begun_ && !next_) fail("neither WAL nor a next timeline came");
+    if (begun_ && !next_ && !ended_by_us_) fail("it ended before its timeline did");
     return next_;
   }
 

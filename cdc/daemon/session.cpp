@@ -141,6 +141,7 @@ asio::awaitable<void> Session::consume_received() {
     if (pipeline_->must_spill()) co_await spill();
     if (pipeline_->saturated()) co_await wait_until_drained();
   }
+  if (last_heard_ == now) bytes_when_silent_ = started_.stream->read_counts().bytes;
 }
 
 // A streamed transaction that has committed, while the socket stays unread.

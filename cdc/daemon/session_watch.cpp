@@ -139,8 +139,9 @@ void Session::tell_stalls(Clock::time_point now) {
   }
 }
 
-// Of a silent server, since it was last found to be: a walsender at work does not stop in the
-// middle of a message. What came is cut, or its length is wrong and swallows what follows.
+// Of a silent server, since it was last heard or found to be silent: a walsender at work does not
+// stop in the middle of a message. What came is cut, or its length is wrong and swallows what
+// follows.
 bool Session::stands_in_message() {
   const std::uint64_t bytes = started_.stream->read_counts().bytes;
   const std::uint64_t came = bytes - std::exchange(bytes_when_silent_, bytes);

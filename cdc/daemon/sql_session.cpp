@@ -23,7 +23,7 @@ asio::awaitable<void> cancel_what_is_asked(replication::Connection& connection) 
   if (connection.dialogue().idle() || connection.dialogue().in_copy_both()) co_return;
   try {
     co_await connection.cancel();
-  } catch (const replication::ConnectionError& error) {
+  } catch (const std::exception& error) {  // what made us give up matters more
     log::debug("what was asked could not be cancelled", {{"error", error.what()}});
   }
 }

@@ -140,8 +140,10 @@ TEST_F(LiveGssSession, CarriesBytesBothWays) {
   std::string received;
   EXPECT_EQ(heard([&](Acceptor& acceptor, Peer& peer) {
               received = acceptor.unwrap(acceptor.read_packet());
-              const std::string whole = packet(acceptor.wrap("0123456789")) +
-                                        packet(acceptor.wrap("")) + packet(acceptor.wrap("abc"));
+              std::string whole;
+              for (const char* text : {"0123456789", "", "abc"}) {
+                whole += packet(acceptor.wrap(text));
+              }
               for (const char byte : whole) peer.send(std::string(1, byte));
             }),
             "0123456789abc");
@@ -164,6 +166,20 @@ TEST_F(LiveGssSession, RefusesPacketsThatWereTamperedWith) {
                 acceptor.read_packet();
               }),
               HasSubstr("GSSAPI decryption failed"));
+}
+
+TEST_F(LiveGssSession, RefusesPacketsThatComeAgainLateOrAfterALoss) {
+  const std::vector<std::vector<std::size_t>> orders = {{0, 0}, {0, 2}, {1, 0}, {0, 1, 0}};
+  for (const auto& order : orders) {
+    EXPECT_THAT(heard([&](Acceptor& acceptor, Peer& peer) {
+                  const std::vector<std::string> packets = {packet(acceptor.wrap("first")),
+                                                            packet(acceptor.wrap("second")),
+                                                            packet(acceptor.wrap("third"))};
+                  for (const std::size_t number : order) peer.send(packets[number]);
+                  acceptor.read_packet();
+                }),
+                HasSubstr("GSSAPI decryption failed"));
+  }
 }
 
 TEST_F(LiveGssSession, RefusesAPacketByItsLength) {

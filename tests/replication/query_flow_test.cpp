@@ -125,6 +125,29 @@ TEST(QueryFlow, TakesAsynchronousMessagesInTheMiddleOfCopies) {
   EXPECT_EQ(client.connection.server().parameters.at("TimeZone"), "x");
 }
 
+TEST(QueryFlow, GivesTheErrorOfAStatementThatFailedInItsMiddle) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.accept_session();
+    for (int i = 0; i < 10; ++i) peer.read_message();
+    const std::string bound = test::message('1', "") + test::message('2', "");
+    peer.send(bound + test::one_row("a", "1") + test::error_response("ERROR", "22012") +
+              test::ready_for_query() + bound + test::one_row("a", "1") +
+              test::command_complete("SELECT 1") + test::ready_for_query());
+    peer.read_message();
+    peer.send(test::one_row("a", "1") + test::command_complete("SELECT 1") +
+              test::ready_for_query());
+  }});
+  Client client(server);
+  const std::vector<Statement> statements = {Statement{"select 1", {}}, Statement{"select 2", {}}};
+  try {
+    test::run(client.io, client.connection.query_each(statements));
+    ADD_FAILURE() << "no error";
+  } catch (const protocol::ServerError& error) {
+    EXPECT_EQ(error.sqlstate(), "22012");
+  }
+  EXPECT_EQ(test::run(client.io, client.connection.query("select")).rows.size(), 1U);
+}
+
 TEST(QueryFlow, GivesACopyOnlyItsOwnRows) {
   const std::string done =
       test::message('c', "") + test::command_complete("COPY 1") + test::ready_for_query();
