@@ -10,10 +10,11 @@ import threading
 import time
 
 from harness.checker import read_lines
+from harness.ports import free_port
 from harness.program import cases_of, run_cases
 from harness.scenario import Scenario
 from harness.shared import Delivery, broker, courier, insert, refused, server
-from harness.waiting import TestFailure, free_port, lsn, require, wait_for
+from harness.waiting import TestFailure, lsn, require, wait_for
 
 
 def closing_lines(process):

@@ -7,9 +7,10 @@ import threading
 
 from harness.courier import Courier
 from harness.postgres import PASSWORD, Postgres
+from harness.ports import free_port
 from harness.program import cases_of, run_cases
 from harness.shared import PLAIN, broker, courier, insert, refused, server
-from harness.waiting import free_port, lsn, require, wait_for
+from harness.waiting import lsn, require, wait_for
 
 
 # -- 78: settings ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import certificates, kerberos  # noqa: E402
+from harness.ports import free_port  # noqa: E402
 
 BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
@@ -66,12 +66,6 @@ CREATE ROLE scram_user LOGIN PASSWORD 'pencil';
 SET password_encryption = 'md5';
 CREATE ROLE md5_user LOGIN PASSWORD 'pencil';
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

@@ -14,7 +14,8 @@ from pathlib import Path
 from .checker import file_names, read_lines
 from .postgres import ROOT
 from .truth import parse
-from .waiting import TestFailure, free_port, lsn, require, wait_for
+from .ports import free_port
+from .waiting import TestFailure, lsn, require, wait_for
 
 BINARY = os.environ.get("PGCOURIER_BIN", str(ROOT / "build" / "release" / "pgcourier"))
 

@@ -16,14 +16,10 @@ import subprocess
 import tempfile
 import time
 
+from .ports import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CLUSTER_ID = "cGdjb3VyaWVyLXRlc3RzMQ"  # any 16 bytes in base64
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def jars():

@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from .ports import free_port
+
 REALM = "PGCOURIER.TEST"
 SBIN = ["/usr/sbin", "/usr/bin"]
 
@@ -41,12 +43,6 @@ KDC = """[kdcdefaults]
     admin_server = FILE:{folder}/kdc.log
     default = FILE:{folder}/kdc.log
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def program(name):

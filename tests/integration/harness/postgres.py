@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg2
 import psycopg2.extras
 
-from .waiting import TestFailure, free_port, wait_for
+from .ports import free_port
+from .waiting import TestFailure, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 DEBIAN = Path("/usr/lib/postgresql/15")

@@ -1,5 +1,4 @@
 """Waiting with a deadline, free ports, LSN arithmetic: what every driver needs."""
-import socket
 import time
 
 
@@ -26,12 +25,6 @@ def require(truth, message):
 
 def equal(found, wanted):
     require(found == wanted, lambda: f"{found}\n        instead of {wanted}")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def lsn(text):
