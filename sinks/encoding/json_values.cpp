@@ -1,6 +1,8 @@
 // Values without values in them.
 #include "sinks/encoding/json_values.hpp"
 
+#include <charconv>
+
 #include "cdc/encoding_error.hpp"
 #include "sinks/encoding/json_text.hpp"
 
@@ -40,6 +42,15 @@ void append_timestamptz(TextBuffer& out, std::string_view text) {
   if (is_utc) out += 'Z';
   out += era;
   out += '"';
+}
+
+// Of a number of JSON: 1e516 is one, and readers make infinity or an error of it.
+bool is_in_range(std::string_view number) {
+  constexpr std::size_t longest = 24;  // -2.2250738585072014e-308
+  if (number.size() > longest) return false;
+  if (number.find_first_of("eE") == std::string_view::npos) return true;
+  double value = 0;
+  return std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc();
 }
 
 }  // namespace
@@ -104,11 +115,13 @@ void JsonValues::append_boolean(TextBuffer& out, std::string_view text) const {
 
 void JsonValues::append_integer(TextBuffer& out, std::string_view text) const {
   if (!is_json_number(text)) fail(TypeForm::integer, "not a number");
+  if (!is_in_range(text)) fail(TypeForm::integer, "no type has such a number");
   out += text;
 }
 
 void JsonValues::append_floating(TextBuffer& out, std::string_view text) const {
   if (is_json_number(text)) {
+    if (!is_in_range(text)) fail(TypeForm::floating, "no type has such a number");
     out += text;
   } else if (text == "NaN" || text == "Infinity" || text == "-Infinity") {
     append_json_string(out, text);

@@ -36,6 +36,15 @@ TEST(JsonValues, NumbersStandAsSent) {
   EXPECT_EQ(json_of(tests::float8_oid, "1e+20"), "1e+20");
   EXPECT_EQ(json_of(tests::float8_oid, "-0"), "-0");
   EXPECT_EQ(json_of(tests::float8_oid, "5e-324"), "5e-324");
+  EXPECT_EQ(json_of(tests::float8_oid, "-1.7976931348623157e+308"), "-1.7976931348623157e+308");
+}
+
+TEST(JsonValues, NumbersThatNoTypeHasAreErrors) {
+  for (const char* number : {"1.2345678901234569e+516", "1e-400", "1234567890123456789012345"}) {
+    EXPECT_EQ(error_of(tests::float8_oid, number),
+              "public.t.c (floating): no type has such a number");
+    EXPECT_EQ(error_of(tests::int8_oid, number), "public.t.c (integer): no type has such a number");
+  }
 }
 
 TEST(JsonValues, FloatsThatAreNoNumbersAreStrings) {
