@@ -123,14 +123,13 @@ void Pipeline::collect() {
   for (auto& state : sinks_) {
     progress_.deliveries.clear();
     progress_.freed_bytes = 0;
+    progress_.freed_records = 0;
     progress_.bookmarked.reset();
     state.sink->collect(progress_);
 
-    std::size_t freed = progress_.freed_bytes;
-    for (const auto& delivery : progress_.deliveries) {
-      state.tracker.acknowledge(delivery);
-      freed += record_overhead_bytes * delivery.count;
-    }
+    for (const auto& delivery : progress_.deliveries) state.tracker.acknowledge(delivery);
+    const std::size_t freed =
+        progress_.freed_bytes + record_overhead_bytes * progress_.freed_records;
     if (freed > state.in_flight_bytes) {
       throw SinkError(SinkFailure::internal,
                       "sink " + state.sink->id() + ": more bytes were given back than it held");
@@ -191,8 +190,8 @@ bool Pipeline::take_reply_requested() { return std::exchange(reply_requested_, f
 
 bool Pipeline::settled() const {
   return std::all_of(sinks_.begin(), sinks_.end(), [](const SinkState& state) {
-    return !state.tracker.waits_for_whole_units() &&
-           state.bookmarked >= state.tracker.durable().position;
+    return state.sink->waits_for_more() || (!state.tracker.waits_for_whole_units() &&
+                                            state.bookmarked >= state.tracker.durable().position);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cdc/encoding_error.hpp"
+#include "cdc/heartbeat.hpp"
 #include "cdc/pipeline.hpp"
 
 namespace pgcourier::cdc {
@@ -148,6 +149,7 @@ Consumed Pipeline::on(const protocol::Truncate& truncate) {
 Consumed Pipeline::on(const protocol::LogicalMessage& message) {
   if (!message.transactional) return stand_alone(message);
   require_transaction(protocol::LogicalMessage::name);
+  if (message.prefix == heartbeat_prefix) return Consumed::done;
   ChangeEvent event{.operation = Operation::message, .relation = nullptr};
   event.prefix = message.prefix;
   event.content = message.content;

@@ -27,6 +27,7 @@ enum class SinkFailure : std::uint8_t {
   undeliverable,  // one record can't be delivered under the policy (exit 65)
   not_permitted,  // folder or file (exit 77)
   settings,       // settings and sink contradict each other: partition count changed (exit 78)
+  fenced,         // Kafka has given our transactional.id to somebody else (delivery.md 10)
   bookmark,       // the bookmark is torn, or data is there without one (exit 66)
   closed,         // nobody reads any more (EPIPE on stdout): an orderly end (exit 0)
   internal,       // exit 70
@@ -63,6 +64,7 @@ struct Progress {
   std::vector<Delivery> deliveries;
   // No longer held: acknowledged, or written to the file (not yet necessarily durable).
   std::size_t freed_bytes = 0;
+  std::size_t freed_records = 0;
   // What the sink's durable bookmark covers, if it moved.
   std::optional<protocol::Lsn> bookmarked;
 };
@@ -142,6 +144,10 @@ class Sink {
   virtual void close() = 0;
 
   virtual SinkTotals totals() const = 0;
+
+  // After flush(): what it holds of the open unit can become durable only with the rest of it, so
+  // nobody need wait for the whole units beside it.
+  virtual bool waits_for_more() const { return false; }
 
   // Not empty while the sink is up but cannot make progress (broker away, disk full): for /readyz,
   // the log and metrics.

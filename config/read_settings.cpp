@@ -100,6 +100,7 @@ Source read_source(const Section& section, std::vector<std::string>& warnings) {
   }
   source.origin = section.text("origin");
   source.messages = section.boolean("messages");
+  source.heartbeat = section.duration("heartbeat");
   source.streaming = section.text("streaming") != "off";
   source.silence_timeout = section.duration("silence_timeout");
   source.shutdown_grace = section.duration("shutdown_grace");
@@ -111,6 +112,10 @@ KafkaSettings read_kafka(const Section& section) {
   kafka.id = section.text("id");
   kafka.brokers = section.text("brokers");
   kafka.topic = section.text("topic");
+  kafka.exactly_once = section.text("delivery") == "exactly_once";
+  const Section transaction = section.section("transaction");
+  kafka.transaction_every = transaction.duration("every");
+  kafka.transaction_size = static_cast<std::size_t>(transaction.integer("size"));
   kafka.create_topics.reset();
   if (section.at("create_topics").kind == Node::Kind::map) {
     const Section topics = section.section("create_topics");

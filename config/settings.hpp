@@ -40,10 +40,11 @@ struct Source {
   std::string slot;
   bool create_slot = true;
   bool create_publication = false;
-  std::vector<std::string> tables;  // globs, or re:regex; empty: all of the publication
-  std::string origin = "any";       // any | none (PostgreSQL 16)
-  bool messages = true;             // logical decoding messages become events
-  bool streaming = true;            // large transactions while they are in progress
+  std::vector<std::string> tables;           // globs, or re:regex; empty: all of the publication
+  std::string origin = "any";                // any | none (PostgreSQL 16)
+  bool messages = true;                      // logical decoding messages become events
+  std::chrono::milliseconds heartbeat = 0s;  // 0: never
+  bool streaming = true;                     // large transactions while they are in progress
   // A server that is silent for this long is given up, doubled after each session without progress.
   std::chrono::milliseconds silence_timeout = 60s;
   // How long the server's own shutdown may wait for stalled sinks (delivery.md 12).
@@ -62,6 +63,9 @@ struct KafkaSettings {
   std::string brokers;
   std::string topic = "{name}.{schema}.{table}";
   std::optional<CreateTopics> create_topics = CreateTopics{};  // empty: never (`false`)
+  bool exactly_once = false;                                   // delivery
+  std::chrono::milliseconds transaction_every = 100ms;         // transaction.every
+  std::size_t transaction_size = 10'000;                       // transaction.size, in records
   // librdkafka's own, in the order of the file's keys; checked against what delivery.md 13 refuses.
   std::map<std::string, std::string> properties;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
 #include <string_view>
 
@@ -198,8 +199,25 @@ void KafkaAdmin::create_topic(const std::string& topic, std::int32_t partitions,
 }
 
 std::optional<TopicConfig> KafkaAdmin::topic_config(const std::string& topic) {
-  const ConfigResourceHandle resource(
-      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  return describe(RD_KAFKA_RESOURCE_TOPIC, topic, "reading the settings of topic " + topic);
+}
+
+std::chrono::milliseconds KafkaAdmin::longest_transaction() {
+  constexpr std::chrono::milliseconds usual{900'000};
+  const auto broker = std::to_string(metadata(nullptr)->orig_broker_id);
+  const auto config =
+      describe(RD_KAFKA_RESOURCE_BROKER, broker, "reading the settings of broker " + broker);
+  if (!config) return usual;
+  const auto found = config->find("transaction.max.timeout.ms");
+  std::int64_t longest_ms = 0;
+  if (found == config->end()) return usual;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), longest_ms);
+  return longest_ms > 0 ? std::chrono::milliseconds(longest_ms) : usual;
+}
+
+std::optional<TopicConfig> KafkaAdmin::describe(rd_kafka_ResourceType_t type,
+                                                const std::string& name, const std::string& doing) {
+  const ConfigResourceHandle resource(rd_kafka_ConfigResource_new(type, name.c_str()));
   const auto options = make_options(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   // Any broker knows; the controller, librdkafka's choice, may be away.
   std::array<char, 256> reason{};
@@ -209,12 +227,11 @@ std::optional<TopicConfig> KafkaAdmin::topic_config(const std::string& topic) {
   rd_kafka_ConfigResource_t* resources = resource.get();
   rd_kafka_DescribeConfigs(client_.get(), &resources, 1, options.get(), queue.get());
 
-  const EventHandle answer = await_answer(queue.get(), "reading the settings of topic " + topic);
+  const EventHandle answer = await_answer(queue.get(), doing);
   const auto error = rd_kafka_event_error(answer.get());
   if (error == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE) return std::nullopt;
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw unavailable("reading the settings of topic " + topic,
-                      in_words(error, rd_kafka_event_error_string(answer.get())));
+    throw unavailable(doing, in_words(error, rd_kafka_event_error_string(answer.get())));
   }
   std::size_t resource_count = 0;
   const auto* const* results = rd_kafka_DescribeConfigs_result_resources(

@@ -54,6 +54,9 @@ class KafkaAdmin {
   // Empty: the cluster doesn't tell (no permission, or too old).
   std::optional<TopicConfig> topic_config(const std::string& topic);
 
+  // The brokers' transaction.max.timeout.ms; Kafka's default where they don't tell.
+  std::chrono::milliseconds longest_transaction();
+
   // Returns when all replicas asked for have it.
   void write_record(const std::string& topic, const std::string& key, const std::string& value);
 
@@ -65,6 +68,8 @@ class KafkaAdmin {
   int broker_count();
 
  private:
+  std::optional<TopicConfig> describe(rd_kafka_ResourceType_t type, const std::string& name,
+                                      const std::string& doing);
   MetadataHandle metadata(rd_kafka_topic_t* only);
   EventHandle await_answer(rd_kafka_queue_t* queue, const std::string& what);
   void note_errors();

@@ -87,8 +87,16 @@ ConfHandle make_kafka_conf(rd_kafka_type_t type, const config::KafkaSettings& se
 }
 
 ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
-                               const std::string& client_id) {
+                               const std::string& client_id,
+                               const TransactionalProducer* transactional) {
   ConfHandle conf = make_kafka_conf(type, settings, client_id);
+  if (transactional != nullptr) {
+    set(conf.get(), settings, "transactional.id", transactional->transactional_id.c_str());
+    if (!settings.properties.contains("transaction.timeout.ms")) {
+      set(conf.get(), settings, "transaction.timeout.ms",
+          std::to_string(transactional->transaction_timeout.count()).c_str());
+    }
+  }
   std::array<char, 512> reason{};
   ClientHandle client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
   if (!client) throw kafka_error(settings, SinkFailure::settings, reason.data());

@@ -81,8 +81,8 @@ KafkaProducer::~KafkaProducer() {
   for (const auto& [name, topic] : topics_) topic->handle.reset();
 }
 
-void KafkaProducer::open(const std::string& client_id) {
-  client_ = make_kafka_client(RD_KAFKA_PRODUCER, settings_, client_id);
+void KafkaProducer::open(const std::string& client_id, const TransactionalProducer* transactional) {
+  client_ = make_kafka_client(RD_KAFKA_PRODUCER, settings_, client_id, transactional);
   queue_.reset(rd_kafka_queue_get_main(client_.get()));
   static constexpr std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_.get(), wake_.get(), &one, sizeof(one));
@@ -142,11 +142,10 @@ std::size_t KafkaProducer::produce(KafkaTopic& topic, const KafkaRecord& record,
                                          static_cast<ssize_t>(std::strlen(record.key_change))};
   }
   if (const ErrorHandle refused{rd_kafka_produceva(client_.get(), parts.data(), count)}) {
-    const auto error = rd_kafka_error_code(refused.get());
-    throw kafka_error(
-        settings_, is_undeliverable(error) ? SinkFailure::undeliverable : SinkFailure::unavailable,
-        describe(topic) + ": " + rd_kafka_error_string(refused.get()));
+    throw kafka_error(settings_, failure_of(rd_kafka_error_code(refused.get())),
+                      describe(topic) + ": " + rd_kafka_error_string(refused.get()));
   }
+  ++unacknowledged_;
   lingers_ = true;
   if (topic.unacknowledged++ == 0) topic.last_progress = Clock::now();
   const auto now_partitions = topic.partitions_now.load(std::memory_order_relaxed);
@@ -197,15 +196,14 @@ void KafkaProducer::take_reports(rd_kafka_event_t* event, KafkaReports& reports)
   while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
     auto& topic = *static_cast<KafkaTopic*>(rd_kafka_topic_opaque(message->rkt));
     --topic.unacknowledged;
+    --unacknowledged_;
     topic.last_progress = now;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       const std::string what = describe(topic) + ": " + size_text(message->key_len, message->len) +
-                               ": " + rd_kafka_err2str(message->err);
-      if (is_undeliverable(message->err)) {
-        fail(SinkFailure::undeliverable, what + remedy_for(message->err));
-      } else {
-        fail(SinkFailure::unavailable, what);
-      }
+                               ": " + rd_kafka_err2str(cause_of(message->err));
+      const auto failure = failure_of(message->err);
+      const bool undeliverable = failure == SinkFailure::undeliverable;
+      fail(failure, undeliverable ? what + remedy_for(message->err) : what);
       continue;
     }
     delivered = true;
@@ -214,6 +212,7 @@ void KafkaProducer::take_reports(rd_kafka_event_t* event, KafkaReports& reports)
       continue;
     }
     ++events_acknowledged_;
+    ++reports.freed_records;
     bytes_acknowledged_ += message->len;
     reports.freed_bytes += message->key_len + message->len;
     const auto transaction = from_opaque(message->_private);
@@ -232,8 +231,51 @@ void KafkaProducer::take_error(rd_kafka_event_t* event) {
   }
   std::array<char, 512> reason{};
   const auto error = rd_kafka_fatal_error(client_.get(), reason.data(), reason.size());
-  fail(SinkFailure::unavailable, std::string("the producer failed for good: ") +
-                                     rd_kafka_err2str(error) + ": " + reason.data());
+  fail(failure_of(error), std::string("the producer failed for good: ") + rd_kafka_err2str(error) +
+                              ": " + reason.data());
+}
+
+// After a fatal error librdkafka says only that there was one, and gives up what is queued.
+rd_kafka_resp_err_t KafkaProducer::cause_of(rd_kafka_resp_err_t error) const {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT: {
+      const auto fatal = rd_kafka_fatal_error(client_.get(), nullptr, 0);
+      return fatal == RD_KAFKA_RESP_ERR_NO_ERROR ? error : fatal;
+    }
+    default:
+      return error;
+  }
+}
+
+SinkFailure KafkaProducer::failure_of(rd_kafka_resp_err_t error) const {
+  switch (cause_of(error)) {
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+      return SinkFailure::fenced;
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+      return SinkFailure::settings;
+    default:
+      return is_undeliverable(error) ? SinkFailure::undeliverable : SinkFailure::unavailable;
+  }
+}
+
+void KafkaProducer::require(const ErrorHandle& error, const std::string& doing) {
+  if (!error) return;
+  const auto code = rd_kafka_error_code(error.get());
+  std::string what = doing + ": " + rd_kafka_error_string(error.get());
+  if (code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
+    what += "; properties.transaction.timeout.ms is above the brokers' transaction.max.timeout.ms";
+  } else if (!trouble_.text().empty()) {
+    what += "; " + trouble_.text();
+  }
+  throw kafka_error(settings_, failure_of(code), what);
+}
+
+void KafkaProducer::drop_reports() {
+  clear_signal(wake_);
+  while (const EventHandle event{rd_kafka_queue_poll(queue_.get(), 0)}) continue;
 }
 
 // A record that can't be delivered says more than what it brought down with it.
@@ -267,8 +309,7 @@ void KafkaProducer::drain() {
   const auto deadline = Clock::now() + drain_time;
   while (rd_kafka_outq_len(client_.get()) > 0 && Clock::now() < deadline) {
     rd_kafka_flush(client_.get(), 20);
-    // Reports count as queued until somebody takes them. Nobody confirms anything any more.
-    while (const EventHandle event{rd_kafka_queue_poll(queue_.get(), 0)}) continue;
+    drop_reports();  // they count as queued until somebody takes them
   }
 }
 

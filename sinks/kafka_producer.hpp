@@ -35,6 +35,7 @@ struct KafkaRecord {
 struct KafkaReports {
   std::vector<cdc::Delivery>* deliveries = nullptr;
   std::size_t freed_bytes = 0;
+  std::size_t freed_records = 0;
   bool bookmark_acknowledged = false;
 };
 
@@ -47,7 +48,7 @@ class KafkaProducer {
   KafkaProducer& operator=(const KafkaProducer&) = delete;
 
   // BLOCKING, as drain(); collect() may be called meanwhile.
-  void open(const std::string& client_id);
+  void open(const std::string& client_id, const TransactionalProducer* transactional = nullptr);
   void drain();
 
   // BLOCKING: waits a moment for the topic's metadata, so that the first record goes at once.
@@ -58,6 +59,8 @@ class KafkaProducer {
   std::string property(const char* key) const;
 
   int ready_fd() const { return wake_.get(); }
+  const Fd& wake() const { return wake_; }
+  rd_kafka_t* client() const { return client_.get(); }
 
   // Copies the record into librdkafka's queue; returns the bytes held until it is acknowledged.
   // Throws SinkError.
@@ -68,18 +71,30 @@ class KafkaProducer {
   // over.
   void collect(KafkaReports& reports);
 
+  // For what is not reported to anybody any more.
+  void drop_reports();
+
+  // Throws SinkError if a call of librdkafka gave an error.
+  void require(const ErrorHandle& error, const std::string& doing);
+
   // Ends the linger of what is queued. Never blocks.
   void end_linger();
 
+  // Records that are queued or on their way.
+  std::size_t unacknowledged() const { return unacknowledged_; }
   std::uint64_t events() const { return events_acknowledged_; }
   std::uint64_t bytes() const { return bytes_acknowledged_; }
   // As cdc::Sink says.
   std::string stalled_because() const;
+  // What the brokers, or the way to them, last had to say.
+  const std::string& trouble() const { return trouble_.text(); }
 
  private:
   void take_reports(rd_kafka_event_t* event, KafkaReports& reports);
   void take_error(rd_kafka_event_t* event);
   void fail(cdc::SinkFailure failure, const std::string& what);
+  rd_kafka_resp_err_t cause_of(rd_kafka_resp_err_t error) const;
+  cdc::SinkFailure failure_of(rd_kafka_resp_err_t error) const;
   void check_size(const KafkaTopic& topic, const KafkaRecord& record) const;
 
   const config::KafkaSettings& settings_;
@@ -90,7 +105,8 @@ class KafkaProducer {
   mutable std::mutex topics_mutex_;
   ClientHandle client_;
   QueueHandle queue_;
-  KafkaLinger linger_;                // uses client_: ends before it
+  KafkaLinger linger_;  // uses client_: ends before it
+  std::size_t unacknowledged_ = 0;
   bool lingers_ = false;              // something was produced since end_linger()
   std::atomic<bool> opened_ = false;  // client_ and queue_ are there for the io thread
 

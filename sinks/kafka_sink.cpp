@@ -19,6 +19,9 @@ const TopicConfig position_topic_config{{"cleanup.policy", "compact"},
                                         {"segment.ms", "3600000"},
                                         {"min.cleanable.dirty.ratio", "0.1"}};
 
+// What librdkafka and the Java client have, too.
+constexpr std::chrono::milliseconds usual_transaction_timeout{60'000};
+
 std::size_t to_size(const std::string& digits) {
   std::size_t size = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), size);
@@ -27,9 +30,11 @@ std::size_t to_size(const std::string& digits) {
 
 }  // namespace
 
-KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& name, bool messages)
+KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& name,
+                     KafkaMemory& memory, bool messages)
     : settings_(settings),
       name_(name),
+      memory_(memory),
       messages_(messages),
       lingers_as_told_(settings.properties.contains("linger.ms") ||
                        settings.properties.contains("queue.buffering.max.ms")),
@@ -50,11 +55,24 @@ std::optional<cdc::Bookmark> KafkaSink::peek_bookmark() {
 
 std::optional<cdc::Bookmark> KafkaSink::open() {
   check_position_topic();
+  // First whoever has the transactional.id is fenced: what he still commits would not be read.
+  open_producer();
   auto bookmark = read_bookmark();
-  producer_.open(name_);
   position_topic_ = &producer_.add_topic(position_topic_name(name_), "", "", 1);
   position_topic_->holds_bookmarks = true;
   return bookmark;
+}
+
+void KafkaSink::open_producer() {
+  if (!settings_.exactly_once) return producer_.open(name_);
+  TransactionalProducer transactional{name_ + "-" + settings_.id, usual_transaction_timeout};
+  if (memory_.needs_longest_transactions) {
+    transactional.transaction_timeout = admin().longest_transaction();
+  }
+  producer_.open(name_, &transactional);
+  transactions_.emplace(settings_, producer_, memory_,
+                        [this](const cdc::Position& position) { send_bookmark(position); });
+  transactions_->init();
 }
 
 std::optional<cdc::Bookmark> KafkaSink::read_bookmark() {
@@ -113,7 +131,11 @@ void KafkaSink::start(const cdc::Bookmark& bookmark) {
   started_with_ = next_record(known_, bookmark);
   // Also if it is known, but not by the last record: that one is what a compaction keeps.
   if (started_with_ != known_ || !known_is_the_last_record_) {
-    admin().write_record(position_topic_name(name_), settings_.id, to_json(started_with_));
+    if (transactions_) {
+      transactions_->commit_bookmark(started_with_.bookmark.position);
+    } else {
+      admin().write_record(position_topic_name(name_), settings_.id, to_json(started_with_));
+    }
   }
   if (!messages_) return;
   // A pipeline may never see a message, so this topic's troubles wait for the first one.
@@ -201,14 +223,20 @@ std::size_t KafkaSink::produce(const cdc::Record& record, cdc::TransactionNumber
 
   if (record.routing != cdc::Routing::every_partition) {
     ++deliveries;
-    return producer_.produce(topic, kafka, transaction);
+    return hand_over(topic, kafka, transaction);
   }
   std::size_t bytes = 0;
   for (kafka.partition = 0; kafka.partition < topic.partitions; ++kafka.partition) {
-    bytes += producer_.produce(topic, kafka, transaction);
+    bytes += hand_over(topic, kafka, transaction);
     ++deliveries;
   }
   return bytes;
+}
+
+std::size_t KafkaSink::hand_over(KafkaTopic& topic, const KafkaRecord& record,
+                                 cdc::TransactionNumber transaction) {
+  return transactions_ ? transactions_->write(topic, record, transaction)
+                       : producer_.produce(topic, record, transaction);
 }
 
 cdc::Written KafkaSink::write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) {
@@ -222,7 +250,12 @@ cdc::Written KafkaSink::write(const cdc::EncodedEvent& event, cdc::TransactionNu
   return written;
 }
 
+void KafkaSink::commit(cdc::TransactionNumber, protocol::Lsn end_lsn) {
+  if (transactions_) transactions_->end_unit(end_lsn);
+}
+
 void KafkaSink::advance(const cdc::Position& position) {
+  if (transactions_) return transactions_->advance(position);
   position_wanted_ = position;
   if (!position_on_its_way_) send_position();
 }
@@ -231,8 +264,12 @@ void KafkaSink::advance(const cdc::Position& position) {
 // instance that was stopped and goes on writes one more. read_bookmark() makes nothing of it.
 void KafkaSink::send_position() {
   position_on_its_way_ = std::exchange(position_wanted_, std::nullopt);
-  const std::string bookmark = to_json(KafkaBookmark{
-      {started_with_.bookmark.identity, *position_on_its_way_}, started_with_.resets});
+  send_bookmark(*position_on_its_way_);
+}
+
+void KafkaSink::send_bookmark(const cdc::Position& position) {
+  const std::string bookmark =
+      to_json(KafkaBookmark{{started_with_.bookmark.identity, position}, started_with_.resets});
   KafkaRecord record;
   record.partition = 0;
   record.has_key = true;
@@ -242,28 +279,45 @@ void KafkaSink::send_position() {
 }
 
 void KafkaSink::stop_lingering() {
+  if (transactions_) return transactions_->stop_lingering();
   if (!lingers_as_told_) producer_.end_linger();
 }
 
-void KafkaSink::flush() { producer_.end_linger(); }
+void KafkaSink::flush() {
+  if (transactions_) transactions_->flush();
+  producer_.end_linger();
+}
 
 void KafkaSink::collect(cdc::Progress& progress) {
+  if (transactions_) return transactions_->collect(progress);
   KafkaReports reports;
   reports.deliveries = &progress.deliveries;
   producer_.collect(reports);
   progress.freed_bytes += reports.freed_bytes;
+  progress.freed_records += reports.freed_records;
   if (!reports.bookmark_acknowledged) return;
   progress.bookmarked = position_on_its_way_->position;
   position_on_its_way_.reset();
   if (position_wanted_) send_position();
 }
 
-void KafkaSink::close() { producer_.drain(); }
+void KafkaSink::close() {
+  if (transactions_) transactions_->close();
+  producer_.drain();
+}
 
 cdc::SinkTotals KafkaSink::totals() const {
+  if (transactions_) {
+    return {transactions_->events(), transactions_->bytes(), checksum_.value()};
+  }
   return {producer_.events(), producer_.bytes(), checksum_.value()};
 }
 
-std::string KafkaSink::stalled_because() const { return producer_.stalled_because(); }
+bool KafkaSink::waits_for_more() const { return transactions_ && transactions_->waits_for_more(); }
+
+std::string KafkaSink::stalled_because() const {
+  auto reason = producer_.stalled_because();
+  return reason.empty() && transactions_ ? transactions_->stalled_because() : reason;
+}
 
 }  // namespace pgcourier::sinks

@@ -1,5 +1,5 @@
-// Records to Kafka, at least once: idempotent producer, acks=all, a bookmark topic (delivery.md 8,
-// 13, 16, 17).
+// Records to Kafka: idempotent producer, acks=all, a bookmark topic (delivery.md 8, 13, 16, 17);
+// exactly once, in transactions (14).
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include "sinks/kafka_bookmark.hpp"
 #include "sinks/kafka_producer.hpp"
 #include "sinks/kafka_topic.hpp"
+#include "sinks/kafka_transactions.hpp"
 #include "sinks/record_checksum.hpp"
 
 namespace pgcourier::sinks {
@@ -22,8 +23,10 @@ namespace pgcourier::sinks {
 // threads, which can take a moment: call it on a worker thread.
 class KafkaSink final : public cdc::Sink {
  public:
-  // `messages`: logical decoding messages will come, so their topic is made at the start.
-  KafkaSink(const config::KafkaSettings& settings, const std::string& name, bool messages = true);
+  // `messages`: logical decoding messages will come, so their topic is made at the start. `memory`
+  // outlives the sink.
+  KafkaSink(const config::KafkaSettings& settings, const std::string& name, KafkaMemory& memory,
+            bool messages = true);
 
   const std::string& id() const override { return settings_.id; }
   std::optional<cdc::Bookmark> peek_bookmark() override;
@@ -33,7 +36,7 @@ class KafkaSink final : public cdc::Sink {
   void expect_tables(const cdc::TableNames& tables) override;
   void prepare(const cdc::Relation& relation) override;
   cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) override;
-  void commit(cdc::TransactionNumber, protocol::Lsn) override {}
+  void commit(cdc::TransactionNumber transaction, protocol::Lsn end_lsn) override;
   void advance(const cdc::Position& position) override;
   void stop_lingering() override;
   void flush() override;
@@ -41,9 +44,11 @@ class KafkaSink final : public cdc::Sink {
   void collect(cdc::Progress& progress) override;
   void close() override;
   cdc::SinkTotals totals() const override;
+  bool waits_for_more() const override;
   std::string stalled_because() const override;
 
  private:
+  void open_producer();
   KafkaAdmin& admin();
   std::optional<cdc::Bookmark> read_bookmark();
   void check_position_topic();
@@ -56,15 +61,20 @@ class KafkaSink final : public cdc::Sink {
   std::size_t produce(const cdc::Record& record, cdc::TransactionNumber transaction,
                       const char* key_change, std::size_t& deliveries);
   KafkaTopic& topic_of(const cdc::Record& record);
+  std::size_t hand_over(KafkaTopic& topic, const KafkaRecord& record,
+                        cdc::TransactionNumber transaction);
   void send_position();
+  void send_bookmark(const cdc::Position& position);
 
   const config::KafkaSettings settings_;
   const std::string name_;
+  KafkaMemory& memory_;
   const bool messages_;
   const bool lingers_as_told_;  // the user's linger.ms holds for a quiet stream too
 
   std::unique_ptr<KafkaAdmin> admin_;
   KafkaProducer producer_;
+  std::optional<KafkaTransactions> transactions_;  // exactly once
 
   std::vector<KafkaTopic*> by_version_;  // Relation::version → topic
   KafkaTopic* message_topic_ = nullptr;

@@ -11,6 +11,7 @@ cdc::Written NullSink::write(const cdc::EncodedEvent& event, cdc::TransactionNum
   totals_.bytes += bytes;
   add_delivery(progress_.deliveries, transaction, 1);
   progress_.freed_bytes += bytes;
+  ++progress_.freed_records;
   return {.deliveries = 1, .bytes = bytes};
 }
 

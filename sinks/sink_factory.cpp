@@ -20,9 +20,11 @@ LineStream& process_stdout() {
 
 struct Maker {
   const config::Settings& settings;
+  SinkMemory& memory;
 
   std::unique_ptr<cdc::Sink> operator()(const config::KafkaSettings& kafka) const {
-    return std::make_unique<KafkaSink>(kafka, settings.name, settings.source.messages);
+    return std::make_unique<KafkaSink>(kafka, settings.name, memory.kafka[kafka.id],
+                                       settings.source.messages);
   }
   std::unique_ptr<cdc::Sink> operator()(const config::FilesSettings& files) const {
     return std::make_unique<FileSink>(files, settings.name);
@@ -37,9 +39,11 @@ struct Maker {
 
 }  // namespace
 
-std::vector<std::unique_ptr<cdc::Sink>> make_sinks(const config::Settings& settings) {
+std::vector<std::unique_ptr<cdc::Sink>> make_sinks(const config::Settings& settings,
+                                                   SinkMemory& memory) {
   std::vector<std::unique_ptr<cdc::Sink>> sinks;
-  for (const auto& sink : settings.sinks) sinks.push_back(std::visit(Maker{settings}, sink));
+  for (const auto& sink : settings.sinks)
+    sinks.push_back(std::visit(Maker{settings, memory}, sink));
   return sinks;
 }
 

@@ -186,7 +186,10 @@ void Worker::write_taken() {
 void Worker::report(std::optional<protocol::Lsn> bookmarked) {
   const std::lock_guard lock(mutex_);
   add_deliveries(progress_.deliveries, written_);
-  for (const auto& delivery : written_) totals_.events += delivery.count;
+  for (const auto& delivery : written_) {
+    totals_.events += delivery.count;
+    progress_.freed_records += delivery.count;
+  }
   totals_.bytes += written_bytes_;
   totals_.checksum = checksum_.value();
   written_.clear();

@@ -27,9 +27,11 @@ inline void add_deliveries(std::vector<cdc::Delivery>& deliveries,
 inline void move_progress(cdc::Progress& from, cdc::Progress& to) {
   add_deliveries(to.deliveries, from.deliveries);
   to.freed_bytes += from.freed_bytes;
+  to.freed_records += from.freed_records;
   if (from.bookmarked) to.bookmarked = from.bookmarked;
   from.deliveries.clear();
   from.freed_bytes = 0;
+  from.freed_records = 0;
   from.bookmarked.reset();
 }
 

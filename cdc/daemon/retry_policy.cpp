@@ -77,6 +77,7 @@ NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
 NextStep judge(const SinkError& error) {
   NextStep step{.retry = false, .exit_code = exit_internal, .kind = "sink", .what = error.what()};
   switch (error.failure()) {
+    case SinkFailure::fenced:  // somebody has taken over: back to waiting for the slot
     case SinkFailure::unavailable:
       step.retry = true;
       step.exit_code = exit_unreachable;

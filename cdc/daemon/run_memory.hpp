@@ -9,6 +9,7 @@
 #include "cdc/bookmark.hpp"
 #include "cdc/sink.hpp"
 #include "protocol/lsn.hpp"
+#include "sinks/sink_factory.hpp"
 
 namespace pgcourier::cdc::daemon {
 
@@ -23,6 +24,8 @@ struct RunMemory {
 
   // The next session asks for transactions when they have ended: see AmbiguousAbort.
   bool next_without_streaming = false;
+
+  sinks::SinkMemory sinks;
 
   struct Sum {
     SinkTotals totals;  // checksum: of the last session

@@ -27,6 +27,15 @@ namespace {
 // How often time alone makes something happen.
 constexpr auto tick = 100ms;
 
+// Whoever takes over from us has the slot first (delivery.md 10).
+std::exception_ptr two_pipelines(const std::string& name) {
+  return std::make_exception_ptr(
+      StopError(exit_settings,
+                "Kafka has given our transactional.id to another producer while the slot is "
+                "ours: two pipelines share one; give one of them another `name` than " +
+                    name + ", or another sink `id`"));
+}
+
 }  // namespace
 
 Session::Session(const SessionContext& context, std::chrono::milliseconds silence_timeout)
@@ -40,6 +49,7 @@ Session::~Session() { context_.status.detach(); }
 asio::awaitable<SessionEnd> Session::run() {
   std::exception_ptr failure;
   bool reader_left = false;
+  bool fenced = false;
   try {
     SessionStart start(context_, started_);
     co_await start.run();
@@ -48,6 +58,7 @@ asio::awaitable<SessionEnd> Session::run() {
   } catch (const SinkError& error) {
     failure = std::current_exception();
     reader_left = error.failure() == SinkFailure::closed && pipeline_;
+    fenced = error.failure() == SinkFailure::fenced && pipeline_;
   } catch (const AmbiguousAbort& ambiguous) {
     log::warn(ambiguous.what());
     context_.memory.next_without_streaming = true;
@@ -57,6 +68,10 @@ asio::awaitable<SessionEnd> Session::run() {
   // Also after a cancellation: sinks have threads to join.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   if (reader_left) co_await close_without_reader();
+  if (fenced) {
+    const SourceView view = co_await look_at_source();
+    if (view == SourceView::walsender_there) failure = two_pipelines(context_.settings.name);
+  }
   if (pipeline_) remember();
   context_.status.detach();
   pipeline_.reset();
@@ -92,7 +107,7 @@ asio::awaitable<void> Session::stream_until_the_end() {
                           {"slot", context_.settings.source.slot},
                           {"confirmed_lsn", protocol::to_string(started_.server.confirmed_flush)}});
   last_heard_ = Clock::now();
-  co_await first_of(read_loop(), sink_loop(), timer_loop(), watch_loop());
+  co_await first_of(read_loop(), sink_loop(), timer_loop(), watch_loop(), heartbeat_loop());
 }
 
 // --- Down: from the socket to the sinks ---
@@ -361,7 +376,7 @@ asio::awaitable<void> Session::close_without_reader() {
 // All that was delivered came from this one server: what came after the promotion is of its new
 // timeline, what came before of both.
 asio::awaitable<void> Session::adopt_timeline() {
-  auto sinks = sinks::make_sinks(context_.settings);
+  auto sinks = sinks::make_sinks(context_.settings, context_.memory.sinks);
   for (const auto& sink : sinks) {
     if (!sink->keeps_bookmark()) continue;
     auto* target = sink.get();

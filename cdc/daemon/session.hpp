@@ -51,6 +51,7 @@ class Session {
   asio::awaitable<void> sink_loop();
   asio::awaitable<void> timer_loop();
   asio::awaitable<void> watch_loop();
+  asio::awaitable<void> heartbeat_loop();
 
   asio::awaitable<void> stream_until_the_end();
   asio::awaitable<void> consume_received();
@@ -62,6 +63,7 @@ class Session {
   asio::awaitable<SourceView> look_at_source();
   asio::awaitable<void> look(SourceView& view);
   void notice_promotion();
+  asio::awaitable<void> beat(bool unmoved, protocol::Lsn& server_then);
   asio::awaitable<void> close_orderly();
   asio::awaitable<void> close_without_reader();
 

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 asio::awaitable<void> SessionStart::run() {
-  started_.sinks = sinks::make_sinks(context_.settings);
+  started_.sinks = sinks::make_sinks(context_.settings, context_.memory.sinks);
   bookmarks_.resize(started_.sinks.size());
   started_.until = context_.options.until;
   co_await connect();

@@ -18,8 +18,6 @@ namespace {
 constexpr auto watch_interval = 1s;
 // Between two looks when nothing is wrong.
 constexpr auto quiet_look_interval = 10s;
-// For an answer on the second connection, connecting included.
-constexpr std::chrono::milliseconds look_timeout = 10s;
 // Between two warnings of one stall.
 constexpr auto stall_reminder = 30s;
 // Of a message that is under way: less is none that anybody sends.
@@ -33,11 +31,6 @@ constexpr const char* look_query = R"(
     FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                  ELSE pg_current_wal_lsn() END AS here) AS position
          LEFT JOIN pg_replication_slots s ON s.slot_name = $1)";
-
-asio::awaitable<void> give_up_after(asio::io_context& io, std::chrono::milliseconds duration) {
-  co_await pause(io, duration);
-  throw replication::ConnectionError("no answer on the second connection");
-}
 
 }  // namespace
 
@@ -88,7 +81,7 @@ asio::awaitable<Session::SourceView> Session::look_at_source() {
   auto view = SourceView::unknown;
   for (int attempt = 0; attempt < 2 && view == SourceView::unknown; ++attempt) {
     try {
-      co_await first_of(look(view), give_up_after(context_.io, look_timeout));
+      co_await first_of(look(view), give_up_on_sql(context_.io));
     } catch (const protocol::ServerError& error) {
       if (error.sqlstate() == "57P03") view = SourceView::shutting_down;
     } catch (const replication::ConnectionError&) {

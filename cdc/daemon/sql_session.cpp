@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t max_answer_bytes = 64 * config::MiB;
 // Locks that others hold included: a look at the catalog that takes longer is tried again.
 constexpr std::chrono::milliseconds answer_limit = 60s;
+constexpr std::chrono::milliseconds look_limit = 10s;
 
 }  // namespace
 
@@ -76,6 +77,11 @@ asio::awaitable<void> SqlSession::close() {
   if (!connection_ || lent_) co_return;
   const auto connection = std::exchange(connection_, nullptr);
   co_await connection->terminate();
+}
+
+asio::awaitable<void> give_up_on_sql(asio::io_context& io) {
+  co_await pause(io, look_limit);
+  throw replication::ConnectionError("no answer on the second connection");
 }
 
 asio::awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds duration) {

@@ -63,4 +63,7 @@ asio::awaitable<void> cancel_what_is_asked(replication::Connection& connection);
 // A wait that ends early, without an error, only if the coroutine is cancelled as a whole.
 asio::awaitable<void> pause(asio::io_context& io, std::chrono::milliseconds duration);
 
+// To race an answer on the second connection, connecting included. Throws ConnectionError.
+asio::awaitable<void> give_up_on_sql(asio::io_context& io);
+
 }  // namespace pgcourier::cdc::daemon

@@ -81,6 +81,7 @@ class FakeSink : public cdc::Sink {
     progress.deliveries.insert(progress.deliveries.end(), progress_.deliveries.begin(),
                                progress_.deliveries.end());
     progress.freed_bytes += progress_.freed_bytes;
+    progress.freed_records += progress_.freed_records;
     if (progress_.bookmarked) progress.bookmarked = progress_.bookmarked;
     progress_ = {};
   }
@@ -90,6 +91,7 @@ class FakeSink : public cdc::Sink {
     const auto at = outstanding.begin() + static_cast<std::ptrdiff_t>(n);
     progress_.deliveries.push_back({at->first, 1});
     progress_.freed_bytes += at->second;
+    ++progress_.freed_records;
     outstanding.erase(at);
   }
   void deliver_all() {

@@ -133,7 +133,7 @@ struct SinkCase {
 
 TEST(RetryPolicy, OnlyASinkThatIsUnavailableIsTriedAgain) {
   constexpr SinkCase cases[] = {
-      {SinkFailure::unavailable, again, 69},   {SinkFailure::undeliverable, stops, 65},
+      {SinkFailure::fenced, again, 69},        {SinkFailure::unavailable, again, 69},   {SinkFailure::undeliverable, stops, 65},
       {SinkFailure::not_permitted, stops, 77}, {SinkFailure::settings, stops, 78},
       {SinkFailure::bookmark, stops, 66},      {SinkFailure::closed, stops, 0},
       {SinkFailure::internal, stops, 70},

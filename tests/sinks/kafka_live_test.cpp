@@ -55,7 +55,9 @@ class KafkaLive : public testing::Test {
     topic_ = name_ + ".public.orders";
   }
 
-  std::unique_ptr<KafkaSink> make() { return std::make_unique<KafkaSink>(settings_, name_); }
+  std::unique_ptr<KafkaSink> make() {
+    return std::make_unique<KafkaSink>(settings_, name_, memory_);
+  }
 
   std::unique_ptr<KafkaSink> started() {
     auto sink = make();
@@ -65,6 +67,7 @@ class KafkaLive : public testing::Test {
   }
 
   config::KafkaSettings settings_;
+  KafkaMemory memory_;
   std::string name_;
   std::string topic_;
   cdc::Relation orders_ = tests::relation(0, "public", "orders");

@@ -39,7 +39,9 @@ class KafkaSinkTest : public testing::Test {
     settings_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
   }
 
-  std::unique_ptr<KafkaSink> make() { return std::make_unique<KafkaSink>(settings_, "shop"); }
+  std::unique_ptr<KafkaSink> make() {
+    return std::make_unique<KafkaSink>(settings_, "shop", memory_);
+  }
 
   std::unique_ptr<KafkaSink> started() {
     auto sink = make();
@@ -61,6 +63,7 @@ class KafkaSinkTest : public testing::Test {
   ClientHandle client_;
   rd_kafka_mock_cluster_t* cluster_ = nullptr;  // the client's
   config::KafkaSettings settings_;
+  KafkaMemory memory_;
   cdc::Relation orders_ = tests::relation(0, "public", "orders");
 };
 

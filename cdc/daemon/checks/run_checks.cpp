@@ -149,7 +149,7 @@ class Checks {
   }
 
   asio::awaitable<void> make_sinks() {
-    started_.sinks = sinks::make_sinks(context_.settings);
+    started_.sinks = sinks::make_sinks(context_.settings, context_.memory.sinks);
     co_return;
   }
 

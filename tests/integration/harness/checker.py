@@ -202,9 +202,10 @@ def half_of_key_change(event, record, change):
     return None
 
 
-def check_records(records, truth, partitions, name="shop"):
-    """Each committed change at least once, nothing else, first occurrences of a key in commit order. records: in the
-    order of their offsets within each partition; partitions: how many each topic has. Returns counts."""
+def check_records(records, truth, partitions, name="shop", exactly=False):
+    """Each committed change at least once (exactly: and not twice), nothing else, first occurrences of a key in commit
+    order. records: in the order of their offsets within each partition; partitions: how many each topic has. Returns
+    counts."""
     problems, seen, repeats, free = Problems(), {}, 0, []
     newest, home = {}, {}
     for record in records:
@@ -237,6 +238,8 @@ def check_records(records, truth, partitions, name="shop"):
         identity = (transaction.xid, index, event["op"], record.partition if change.op == "truncate" else None)
         if identity in seen:
             repeats += 1
+            if exactly:
+                problems.add("duplicated", f"{where} xid {event['xid']} seq {seq}: also {seen[identity]}")
             continue
         seen[identity] = where
         if change.op != "truncate" and home.setdefault((record.topic, key), record.partition) != record.partition:
@@ -248,7 +251,7 @@ def check_records(records, truth, partitions, name="shop"):
             problems.add("reordered", f"{where} key {key}: xid {event['xid']} seq {seq} after {newest[group]}")
         newest[group] = max(position, newest.get(group, position))
     changes = lost_records(truth, seen, partitions, name, problems)
-    check_free_messages(free, truth, problems, repeats_allowed=True)
+    check_free_messages(free, truth, problems, repeats_allowed=not exactly)
     problems.raise_any("Kafka")
     return {"records": len(seen), "repeats": repeats, "changes": changes, "truth": truth.changes}
 
@@ -299,6 +302,12 @@ def read_topics(brokers, name="shop", timeout=60):
         consumer.close()
 
 
-def check_kafka(brokers, truth, name="shop"):
+def check_kafka(brokers, truth, name="shop", exactly=False):
     records, partitions = read_topics(brokers, name)
-    return check_records(records, truth, partitions, name)
+    return check_records(records, truth, partitions, name, exactly)
+
+
+def records_by_xid(brokers, name="shop"):
+    """How many records of each source transaction a read_committed consumer sees now."""
+    events = (parse(record.value) for record in read_topics(brokers, name)[0])
+    return Counter(int(event["xid"]) for event in events if "xid" in event)

@@ -35,7 +35,8 @@ class Scenario(contextlib.ExitStack):
         if "files" in self.sinks:
             counts["files"] = check_files(self.courier.files, truth, self.courier.name)
         if "kafka" in self.sinks:
-            counts["kafka"] = check_kafka(self.broker.bootstrap, truth, self.courier.name)
+            exactly = self.courier.settings["sinks"][self.sinks.index("kafka")]["kafka"].get("delivery") == "exactly_once"
+            counts["kafka"] = check_kafka(self.broker.bootstrap, truth, self.courier.name, exactly)
         for sink, count in counts.items():
             print(f"      {sink}: " + ", ".join(f"{number} {name}" for name, number in count.items()), flush=True)
         return counts
