@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cdc/relation.hpp"
+#include "protocol/lsn.hpp"
 #include "protocol/pg_time.hpp"
 
 namespace pgcourier::cdc {
@@ -23,7 +24,8 @@ struct Record {
   const Relation* relation = nullptr;  // null for logical_message
   Routing routing = Routing::by_table;
   std::string_view key;  // the encoded key; empty unless routing is by_key; the prefix of a message
-  std::string_view value;  // without a line end
+  std::string_view value;    // without a line end
+  protocol::Lsn commit_lsn;  // of a non-transactional message: its own
   protocol::PgTime commit_time;
   bool has_commit_time = false;  // false for a non-transactional message
 };

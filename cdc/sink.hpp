@@ -149,6 +149,9 @@ class Sink {
   // nobody need wait for the whole units beside it.
   virtual bool waits_for_more() const { return false; }
 
+  // What the log is to say, since the last call. Without values.
+  virtual std::vector<std::string> take_warnings() { return {}; }
+
   // Not empty while the sink is up but cannot make progress (broker away, disk full): for /readyz,
   // the log and metrics.
   virtual std::string stalled_because() const { return {}; }

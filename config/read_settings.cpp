@@ -113,6 +113,13 @@ KafkaSettings read_kafka(const Section& section) {
   kafka.brokers = section.text("brokers");
   kafka.topic = section.text("topic");
   kafka.exactly_once = section.text("delivery") == "exactly_once";
+  constexpr auto policies = std::to_array<std::pair<std::string_view, Undeliverable>>(
+      {{"stop", Undeliverable::stop},
+       {"dead_letter", Undeliverable::dead_letter},
+       {"skip", Undeliverable::skip}});
+  for (const auto& [name, policy] : policies) {
+    if (section.text("undeliverable") == name) kafka.undeliverable = policy;
+  }
   const Section transaction = section.section("transaction");
   kafka.transaction_every = transaction.duration("every");
   kafka.transaction_size = static_cast<std::size_t>(transaction.integer("size"));

@@ -58,14 +58,18 @@ struct CreateTopics {
   std::int32_t replication_factor = -1;  // -1: the broker's default
 };
 
+// What happens to a record that Kafka can never take (delivery.md 17).
+enum class Undeliverable { stop, dead_letter, skip };
+
 struct KafkaSettings {
   std::string id = "kafka";
   std::string brokers;
   std::string topic = "{name}.{schema}.{table}";
   std::optional<CreateTopics> create_topics = CreateTopics{};  // empty: never (`false`)
-  bool exactly_once = false;                                   // delivery
-  std::chrono::milliseconds transaction_every = 100ms;         // transaction.every
-  std::size_t transaction_size = 10'000;                       // transaction.size, in records
+  Undeliverable undeliverable = Undeliverable::stop;
+  bool exactly_once = false;                            // delivery
+  std::chrono::milliseconds transaction_every = 100ms;  // transaction.every
+  std::size_t transaction_size = 10'000;                // transaction.size, in records
   // librdkafka's own, in the order of the file's keys; checked against what delivery.md 13 refuses.
   std::map<std::string, std::string> properties;
 };

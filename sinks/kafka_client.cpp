@@ -87,16 +87,9 @@ ConfHandle make_kafka_conf(rd_kafka_type_t type, const config::KafkaSettings& se
 }
 
 ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
-                               const std::string& client_id,
-                               const TransactionalProducer* transactional) {
+                               const std::string& client_id, const KafkaProperties& own) {
   ConfHandle conf = make_kafka_conf(type, settings, client_id);
-  if (transactional != nullptr) {
-    set(conf.get(), settings, "transactional.id", transactional->transactional_id.c_str());
-    if (!settings.properties.contains("transaction.timeout.ms")) {
-      set(conf.get(), settings, "transaction.timeout.ms",
-          std::to_string(transactional->transaction_timeout.count()).c_str());
-    }
-  }
+  for (const auto& [key, value] : own) set(conf.get(), settings, key.c_str(), value.c_str());
   std::array<char, 512> reason{};
   ClientHandle client(rd_kafka_new(type, conf.get(), reason.data(), reason.size()));
   if (!client) throw kafka_error(settings, SinkFailure::settings, reason.data());

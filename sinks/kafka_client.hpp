@@ -1,7 +1,7 @@
 // Clients of librdkafka as pgcourier wants them: settings, and errors in words (delivery.md 13).
 #pragma once
 
-#include <chrono>
+#include <map>
 #include <string>
 
 #include "cdc/sink.hpp"
@@ -15,18 +15,15 @@ namespace pgcourier::sinks {
 ConfHandle make_kafka_conf(rd_kafka_type_t type, const config::KafkaSettings& settings,
                            const std::string& client_id);
 
-// What a transactional producer has besides: librdkafka's properties of these names.
-struct TransactionalProducer {
-  std::string transactional_id;
-  std::chrono::milliseconds transaction_timeout{0};  // unless the user's properties say
-};
+// By name.
+using KafkaProperties = std::map<std::string, std::string>;
 
-// A producer that never gives up a record, or a consumer for the bookmark. Prints nothing; errors
+// A producer that never gives up a record, or a consumer for the bookmark. `own` properties count
+// more than the user's. Prints nothing; errors
 // and delivery reports arrive as events on the main queue. Throws SinkError{settings} for what
 // librdkafka doesn't know or refuses.
 ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
-                               const std::string& client_id,
-                               const TransactionalProducer* transactional = nullptr);
+                               const std::string& client_id, const KafkaProperties& own = {});
 
 // "sink kafka: <what>"
 cdc::SinkError kafka_error(const config::KafkaSettings& settings, cdc::SinkFailure failure,

@@ -17,6 +17,8 @@ constexpr int metadata_ms = 5000;
 constexpr auto stall_time = std::chrono::seconds(30);
 constexpr auto stall_time_without_brokers = std::chrono::seconds(2);
 constexpr auto drain_time = std::chrono::seconds(10);
+// That were sent by themselves and taken before batches are tried again.
+constexpr std::uint64_t singly_records = 20'000;
 constexpr std::size_t least_overhead = 68;  // of a batch of one record (KIP-98: 61 + 7)
 
 // librdkafka hands one pointer per message back with its delivery report; ours is a number.
@@ -64,14 +66,35 @@ const char* remedy_for(rd_kafka_resp_err_t error) {
   }
 }
 
+template <typename Take>
+void for_each_header(const DeadLetter& letter, const Take& take) {
+  take("pgcourier.error", letter.error);
+  take("pgcourier.topic", letter.topic);
+  take("pgcourier.commit_lsn", letter.commit_lsn);
+  if (letter.table.empty()) return;
+  take("pgcourier.schema", letter.schema);
+  take("pgcourier.table", letter.table);
+}
+
+std::size_t headers_size(const DeadLetter& letter) {
+  std::size_t size = 0;
+  for_each_header(letter, [&size](const char* name, const std::string& value) {
+    size += std::strlen(name) + value.size() + 2 * sizeof(std::uint32_t);
+  });
+  return size;
+}
+
 std::string size_text(std::size_t key, std::size_t value) {
   return "a record of " + std::to_string(key + value) + " bytes (key " + std::to_string(key) + ")";
 }
 
 }  // namespace
 
-KafkaProducer::KafkaProducer(const config::KafkaSettings& settings)
-    : settings_(settings), compressed_(compresses(settings)), wake_(make_eventfd()) {}
+KafkaProducer::KafkaProducer(const config::KafkaSettings& settings, KafkaMemory& memory)
+    : settings_(settings),
+      memory_(memory),
+      compressed_(compresses(settings)),
+      wake_(make_eventfd()) {}
 
 KafkaProducer::~KafkaProducer() {
   if (client_) {
@@ -81,8 +104,10 @@ KafkaProducer::~KafkaProducer() {
   for (const auto& [name, topic] : topics_) topic->handle.reset();
 }
 
-void KafkaProducer::open(const std::string& client_id, const TransactionalProducer* transactional) {
-  client_ = make_kafka_client(RD_KAFKA_PRODUCER, settings_, client_id, transactional);
+void KafkaProducer::open(const std::string& client_id, KafkaProperties own) {
+  singly_ = memory_.sends_singly;
+  if (singly_) own["batch.num.messages"] = "1";
+  client_ = make_kafka_client(RD_KAFKA_PRODUCER, settings_, client_id, own);
   queue_.reset(rd_kafka_queue_get_main(client_.get()));
   static constexpr std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(queue_.get(), wake_.get(), &one, sizeof(one));
@@ -117,10 +142,9 @@ std::string KafkaProducer::property(const char* key) const {
 std::size_t KafkaProducer::produce(KafkaTopic& topic, const KafkaRecord& record,
                                    cdc::TransactionNumber transaction) {
   if (failure_) throw *failure_;
-  check_size(topic, record);
 
   // librdkafka copies, so the views lose their const only for its signature.
-  std::array<rd_kafka_vu_t, 8> parts;  // NOLINT: set below as far as used
+  std::array<rd_kafka_vu_t, 16> parts;  // NOLINT: set below as far as used
   std::size_t count = 0;
   const auto add = [&](rd_kafka_vtype_t type) -> auto& {
     parts[count].vtype = type;
@@ -141,6 +165,10 @@ std::size_t KafkaProducer::produce(KafkaTopic& topic, const KafkaRecord& record,
     add(RD_KAFKA_VTYPE_HEADER).header = {"pgcourier.key_change", record.key_change,
                                          static_cast<ssize_t>(std::strlen(record.key_change))};
   }
+  const auto add_header = [&](const char* name, const std::string& value) {
+    add(RD_KAFKA_VTYPE_HEADER).header = {name, value.data(), static_cast<ssize_t>(value.size())};
+  };
+  if (record.dead_letter) for_each_header(*record.dead_letter, add_header);
   if (const ErrorHandle refused{rd_kafka_produceva(client_.get(), parts.data(), count)}) {
     throw kafka_error(settings_, failure_of(rd_kafka_error_code(refused.get())),
                       describe(topic) + ": " + rd_kafka_error_string(refused.get()));
@@ -158,15 +186,15 @@ std::size_t KafkaProducer::produce(KafkaTopic& topic, const KafkaRecord& record,
   return record.key.size() + record.value.size();
 }
 
-void KafkaProducer::check_size(const KafkaTopic& topic, const KafkaRecord& record) const {
+std::string KafkaProducer::size_problem(const KafkaTopic& topic, const KafkaRecord& record) const {
   // The limit holds for what is sent; what compression makes of it only the broker can say.
-  if (topic.max_message_bytes == 0 || compressed_) return;
-  if (record.key.size() + record.value.size() + least_overhead <= topic.max_message_bytes) return;
-  throw kafka_error(settings_, SinkFailure::undeliverable,
-                    describe(topic) + ": " + size_text(record.key.size(), record.value.size()) +
-                        " is larger than the topic's max.message.bytes of " +
-                        std::to_string(topic.max_message_bytes) +
-                        remedy_for(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE));
+  if (topic.max_message_bytes == 0 || compressed_) return {};
+  std::size_t size = record.key.size() + record.value.size() + least_overhead;
+  if (record.dead_letter) size += headers_size(*record.dead_letter);
+  if (size <= topic.max_message_bytes) return {};
+  return size_text(record.key.size(), record.value.size()) +
+         " is larger than the topic's max.message.bytes of " +
+         std::to_string(topic.max_message_bytes) + remedy_for(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
 }
 
 void KafkaProducer::collect(KafkaReports& reports) {
@@ -201,9 +229,11 @@ void KafkaProducer::take_reports(rd_kafka_event_t* event, KafkaReports& reports)
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       const std::string what = describe(topic) + ": " + size_text(message->key_len, message->len) +
                                ": " + rd_kafka_err2str(cause_of(message->err));
-      const auto failure = failure_of(message->err);
-      const bool undeliverable = failure == SinkFailure::undeliverable;
-      fail(failure, undeliverable ? what + remedy_for(message->err) : what);
+      if (is_undeliverable(message->err)) {
+        refused(topic, *message, what + remedy_for(message->err));
+      } else {
+        fail(failure_of(message->err), what);
+      }
       continue;
     }
     delivered = true;
@@ -221,7 +251,29 @@ void KafkaProducer::take_reports(rd_kafka_event_t* event, KafkaReports& reports)
     }
     ++deliveries.back().count;
   }
-  if (delivered) trouble_.clear();
+  if (!delivered) return;
+  trouble_.clear();
+  if (singly_ && events_acknowledged_ >= singly_records) {
+    memory_.sends_singly = false;
+    fail(SinkFailure::unavailable,
+         std::to_string(events_acknowledged_) +
+             " records were sent by themselves and taken: in batches again");
+  }
+}
+
+void KafkaProducer::refused(const KafkaTopic& topic, const rd_kafka_message_t& message,
+                            const std::string& what) {
+  if (settings_.undeliverable == config::Undeliverable::stop) {
+    return fail(SinkFailure::undeliverable, what);
+  }
+  if (singly_) {
+    const std::string_view key(static_cast<const char*>(message.key), message.key_len);
+    const std::string_view value(static_cast<const char*>(message.payload), message.len);
+    memory_.refused.insert(fingerprint(topic.name, key, value));
+  }
+  memory_.sends_singly = true;
+  fail(SinkFailure::unavailable,
+       what + (singly_ ? "; it is the record itself" : "; each record is sent by itself now"));
 }
 
 void KafkaProducer::take_error(rd_kafka_event_t* event) {

@@ -16,10 +16,20 @@
 #include "sinks/kafka_client.hpp"
 #include "sinks/kafka_handles.hpp"
 #include "sinks/kafka_linger.hpp"
+#include "sinks/kafka_memory.hpp"
 #include "sinks/kafka_topic.hpp"
 #include "sinks/worker_fd.hpp"
 
 namespace pgcourier::sinks {
+
+// Headers of a record that went to the dead letters instead of its topic.
+struct DeadLetter {
+  std::string error;
+  std::string topic;
+  std::string schema;  // both empty for a message
+  std::string table;
+  std::string commit_lsn;
+};
 
 // What is handed to librdkafka for one record; the views live until produce() returns.
 struct KafkaRecord {
@@ -29,6 +39,7 @@ struct KafkaRecord {
   std::string_view value;
   std::int64_t timestamp_ms = 0;     // 0: now
   const char* key_change = nullptr;  // value of the header pgcourier.key_change
+  std::shared_ptr<const DeadLetter> dead_letter;
 };
 
 // What collect() found.
@@ -41,14 +52,15 @@ struct KafkaReports {
 
 class KafkaProducer {
  public:
-  explicit KafkaProducer(const config::KafkaSettings& settings);
+  KafkaProducer(const config::KafkaSettings& settings, KafkaMemory& memory);
   // Gives up what is queued and on its way, then waits for librdkafka's threads.
   ~KafkaProducer();
   KafkaProducer(const KafkaProducer&) = delete;
   KafkaProducer& operator=(const KafkaProducer&) = delete;
 
   // BLOCKING, as drain(); collect() may be called meanwhile.
-  void open(const std::string& client_id, const TransactionalProducer* transactional = nullptr);
+  // `own`: properties beside those of every producer of ours.
+  void open(const std::string& client_id, KafkaProperties own = {});
   void drain();
 
   // BLOCKING: waits a moment for the topic's metadata, so that the first record goes at once.
@@ -61,6 +73,9 @@ class KafkaProducer {
   int ready_fd() const { return wake_.get(); }
   const Fd& wake() const { return wake_; }
   rd_kafka_t* client() const { return client_.get(); }
+
+  // Why the topic can't take the record; empty: it can, or only the broker knows.
+  std::string size_problem(const KafkaTopic& topic, const KafkaRecord& record) const;
 
   // Copies the record into librdkafka's queue; returns the bytes held until it is acknowledged.
   // Throws SinkError.
@@ -95,9 +110,10 @@ class KafkaProducer {
   void fail(cdc::SinkFailure failure, const std::string& what);
   rd_kafka_resp_err_t cause_of(rd_kafka_resp_err_t error) const;
   cdc::SinkFailure failure_of(rd_kafka_resp_err_t error) const;
-  void check_size(const KafkaTopic& topic, const KafkaRecord& record) const;
+  void refused(const KafkaTopic& topic, const rd_kafka_message_t& message, const std::string& what);
 
   const config::KafkaSettings& settings_;
+  KafkaMemory& memory_;
   const bool compressed_;
   Fd wake_;  // librdkafka writes to it: outlives the client, as the topics' opaques do
   // Grows while add_topic() runs; the mutex lets stalled_because() look meanwhile.
@@ -112,6 +128,7 @@ class KafkaProducer {
 
   KafkaTrouble trouble_;
   std::optional<cdc::SinkError> failure_;
+  bool singly_ = false;  // of this session
   std::uint64_t events_acknowledged_ = 0;
   std::uint64_t bytes_acknowledged_ = 0;
 };

@@ -20,7 +20,11 @@ const TopicConfig position_topic_config{{"cleanup.policy", "compact"},
                                         {"min.cleanable.dirty.ratio", "0.1"}};
 
 // What librdkafka and the Java client have, too.
-constexpr std::chrono::milliseconds usual_transaction_timeout{60'000};
+constexpr std::chrono::milliseconds usual_transaction{60'000};
+constexpr const char* transaction_timeout = "transaction.timeout.ms";
+
+// As large as brokers take a request by default.
+const TopicConfig dead_letter_topic_config{{"max.message.bytes", "104857600"}};
 
 std::size_t to_size(const std::string& digits) {
   std::size_t size = 0;
@@ -38,7 +42,8 @@ KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& n
       messages_(messages),
       lingers_as_told_(settings.properties.contains("linger.ms") ||
                        settings.properties.contains("queue.buffering.max.ms")),
-      producer_(settings_) {}
+      producer_(settings_, memory_),
+      undeliverable_(settings_, memory_, producer_) {}
 
 KafkaAdmin& KafkaSink::admin() {
   if (!admin_) {
@@ -65,11 +70,13 @@ std::optional<cdc::Bookmark> KafkaSink::open() {
 
 void KafkaSink::open_producer() {
   if (!settings_.exactly_once) return producer_.open(name_);
-  TransactionalProducer transactional{name_ + "-" + settings_.id, usual_transaction_timeout};
-  if (memory_.needs_longest_transactions) {
-    transactional.transaction_timeout = admin().longest_transaction();
+  KafkaProperties own{{"transactional.id", name_ + "-" + settings_.id}};
+  if (!settings_.properties.contains(transaction_timeout)) {
+    const auto longest =
+        memory_.needs_longest_transactions ? admin().longest_transaction() : usual_transaction;
+    own[transaction_timeout] = std::to_string(longest.count());
   }
-  producer_.open(name_, &transactional);
+  producer_.open(name_, own);
   transactions_.emplace(settings_, producer_, memory_,
                         [this](const cdc::Position& position) { send_bookmark(position); });
   transactions_->init();
@@ -137,6 +144,10 @@ void KafkaSink::start(const cdc::Bookmark& bookmark) {
       admin().write_record(position_topic_name(name_), settings_.id, to_json(started_with_));
     }
   }
+  if (settings_.undeliverable == config::Undeliverable::dead_letter) {
+    undeliverable_.set_dead_letters(
+        open_topic(dead_letter_topic_name(name_), "", "", dead_letter_topic_config));
+  }
   if (!messages_) return;
   // A pipeline may never see a message, so this topic's troubles wait for the first one.
   try {
@@ -159,7 +170,7 @@ void KafkaSink::prepare(const cdc::Relation& relation) {
 }
 
 KafkaTopic& KafkaSink::open_topic(const std::string& topic, const std::string& schema,
-                                  const std::string& table) {
+                                  const std::string& table, const TopicConfig& config) {
   if (KafkaTopic* known = producer_.find_topic(topic)) {
     if (known->schema == schema && known->table == table) return *known;
     const auto owner = [](const std::string& of_schema, const std::string& of_table) {
@@ -175,7 +186,7 @@ KafkaTopic& KafkaSink::open_topic(const std::string& topic, const std::string& s
                       "table " + schema + "." + table + ": " + problem);
   }
   const std::int32_t wanted = settings_.create_topics ? settings_.create_topics->partitions : 1;
-  const TopicState state = find_or_create(topic, wanted, {});
+  const TopicState state = find_or_create(topic, wanted, config);
   KafkaTopic& added = producer_.add_topic(topic, schema, table, state.partitions);
   read_limit(added);
   return added;
@@ -222,21 +233,27 @@ std::size_t KafkaSink::produce(const cdc::Record& record, cdc::TransactionNumber
   checksum_.add(record.value);
 
   if (record.routing != cdc::Routing::every_partition) {
-    ++deliveries;
-    return hand_over(topic, kafka, transaction);
+    return hand_over(topic, kafka, transaction, record, deliveries);
   }
   std::size_t bytes = 0;
-  for (kafka.partition = 0; kafka.partition < topic.partitions; ++kafka.partition) {
-    bytes += hand_over(topic, kafka, transaction);
-    ++deliveries;
+  for (std::int32_t partition = 0; partition < topic.partitions; ++partition) {
+    kafka.partition = partition;
+    bytes += hand_over(topic, kafka, transaction, record, deliveries);
   }
   return bytes;
 }
 
-std::size_t KafkaSink::hand_over(KafkaTopic& topic, const KafkaRecord& record,
-                                 cdc::TransactionNumber transaction) {
-  return transactions_ ? transactions_->write(topic, record, transaction)
-                       : producer_.produce(topic, record, transaction);
+std::size_t KafkaSink::hand_over(KafkaTopic& topic, KafkaRecord& record,
+                                 cdc::TransactionNumber transaction, const cdc::Record& event,
+                                 std::size_t& deliveries) {
+  KafkaTopic* target = &topic;
+  if (const auto problem = undeliverable_.problem_of(topic, record); !problem.empty()) {
+    target = undeliverable_.divert(topic, problem, event, record);
+  }
+  if (target == nullptr) return 0;
+  ++deliveries;
+  return transactions_ ? transactions_->write(*target, record, transaction)
+                       : producer_.produce(*target, record, transaction);
 }
 
 cdc::Written KafkaSink::write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) {

@@ -14,6 +14,7 @@
 #include "sinks/kafka_producer.hpp"
 #include "sinks/kafka_topic.hpp"
 #include "sinks/kafka_transactions.hpp"
+#include "sinks/kafka_undeliverable.hpp"
 #include "sinks/record_checksum.hpp"
 
 namespace pgcourier::sinks {
@@ -45,6 +46,7 @@ class KafkaSink final : public cdc::Sink {
   void close() override;
   cdc::SinkTotals totals() const override;
   bool waits_for_more() const override;
+  std::vector<std::string> take_warnings() override { return undeliverable_.take_warnings(); }
   std::string stalled_because() const override;
 
  private:
@@ -54,15 +56,15 @@ class KafkaSink final : public cdc::Sink {
   void check_position_topic();
   // The topic, made if need be, ready for records. Throws SinkError.
   KafkaTopic& open_topic(const std::string& topic, const std::string& schema,
-                         const std::string& table);
+                         const std::string& table, const TopicConfig& config = {});
   TopicState find_or_create(const std::string& topic, std::int32_t partitions,
                             const TopicConfig& config);
   void read_limit(KafkaTopic& topic);
   std::size_t produce(const cdc::Record& record, cdc::TransactionNumber transaction,
                       const char* key_change, std::size_t& deliveries);
   KafkaTopic& topic_of(const cdc::Record& record);
-  std::size_t hand_over(KafkaTopic& topic, const KafkaRecord& record,
-                        cdc::TransactionNumber transaction);
+  std::size_t hand_over(KafkaTopic& topic, KafkaRecord& record, cdc::TransactionNumber transaction,
+                        const cdc::Record& event, std::size_t& deliveries);
   void send_position();
   void send_bookmark(const cdc::Position& position);
 
@@ -74,6 +76,7 @@ class KafkaSink final : public cdc::Sink {
 
   std::unique_ptr<KafkaAdmin> admin_;
   KafkaProducer producer_;
+  KafkaUndeliverable undeliverable_;
   std::optional<KafkaTransactions> transactions_;  // exactly once
 
   std::vector<KafkaTopic*> by_version_;  // Relation::version → topic

@@ -52,4 +52,8 @@ std::string position_topic_name(std::string_view name) { return std::string(name
 
 std::string message_topic_name(std::string_view name) { return std::string(name) + ".message"; }
 
+std::string dead_letter_topic_name(std::string_view name) {
+  return std::string(name) + ".dead_letter";
+}
+
 }  // namespace pgcourier::sinks

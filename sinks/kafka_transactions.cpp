@@ -105,7 +105,8 @@ void KafkaTransactions::collect(cdc::Progress& progress) {
   } catch (const cdc::SinkError& error) {
     // The coordinator fences the producer of a transaction that was open for too long, too.
     const auto for_this_long = Clock::now() - begun_;
-    if (error.failure() != SinkFailure::fenced || records_ == 0 || for_this_long < timeout_) throw;
+    const bool empty = state_ == State::open && records_ == 0;
+    if (error.failure() != SinkFailure::fenced || empty || for_this_long < timeout_) throw;
     throw cdc::SinkError(SinkFailure::unavailable, std::string(error.what()) + " (open for " +
                                                        seconds_text(for_this_long) + ")");
   }
@@ -145,6 +146,7 @@ void KafkaTransactions::look_at_clock(Clock::time_point now) {
 
 void KafkaTransactions::seal(Clock::time_point now) {
   reached_ = highest(reached_, wanted_);
+  if (records_ == 0) begun_ = now;
   send_bookmark_(reached_);
   producer_.end_linger();
   state_ = State::sealed;

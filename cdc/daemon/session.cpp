@@ -256,6 +256,9 @@ void Session::turn(Clock::time_point now) {
   }
   context_.status.server_at(pipeline_->received());
 
+  for (const auto& sink : started_.sinks) {
+    for (const auto& warning : sink->take_warnings()) log::warn(warning, {{"sink", sink->id()}});
+  }
   for (const auto& column : encoder_->take_unfitting()) {
     log::warn("a composite from before its type was altered is given as PostgreSQL's text",
               {{"column", column}});

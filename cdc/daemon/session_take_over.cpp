@@ -9,6 +9,7 @@
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/session_start.hpp"
+#include "cdc/daemon/single_row.hpp"
 #include "cdc/daemon/status_message.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "cdc/feedback.hpp"
@@ -27,12 +28,15 @@ asio::awaitable<void> SessionStart::take_over() {
 
 asio::awaitable<void> SessionStart::open_sinks() {
   co_await take_locks();
-  co_await read_server_position();
   const auto tables = co_await published_tables(context_, started_, !fresh_slot_);
+  co_await read_server_position();
   for (std::size_t i = 0; i < started_.sinks.size(); ++i) {
     auto* sink = started_.sinks[i].get();
     bookmarks_[i] = co_await on_worker(context_.workers, [sink] { return sink->open(); });
   }
+  // Once more: had we been stopped until the slot was somebody else's, he would have moved the
+  // bookmarks too.
+  co_await read_server_position();
   co_await check_positions();
   co_await start_sinks();
   for (const auto& sink : started_.sinks) {
@@ -94,9 +98,21 @@ asio::awaitable<void> SessionStart::read_server_position() {
     throw StopError(exit_slot, "the replication slot " + context_.settings.source.slot +
                                    " vanished while it was in use");
   }
+  if (slot->active_pid != started_.stream_pid) co_await check_holder(*sql, slot->active_pid);
   auto& server = started_.server;
   server.confirmed_flush = *slot->confirmed_flush_lsn;
   co_await daemon::read_server_position(*sql, server);
+}
+
+// Behind a pooler no process has the number that the connection was told.
+asio::awaitable<void> SessionStart::check_holder(replication::Connection& sql,
+                                                 std::optional<std::int32_t> holder) {
+  const auto answer = co_await sql.query("SELECT pg_backend_pid()");
+  const auto& row = single_row(answer, 1, "pg_backend_pid()");
+  if (row[0] != std::to_string(sql.server().process_id)) co_return;
+  throw replication::ConnectionError(
+      "the slot " + context_.settings.source.slot + " is no longer ours: " +
+      (holder ? "process " + std::to_string(*holder) + " has it" : "nobody has it"));
 }
 
 asio::awaitable<void> SessionStart::check_positions() {

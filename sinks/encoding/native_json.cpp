@@ -45,6 +45,7 @@ inline const ColumnValue* NativeJson::Rows::after(std::size_t column) const {
 }
 
 void NativeJson::begin(const cdc::TransactionHeader& transaction) {
+  transaction_lsn_ = transaction.commit_lsn;
   commit_time_ = transaction.commit_time;
   commit_lsn_ = ",\"commit_lsn\":\"";
   append_lsn(commit_lsn_, transaction.commit_lsn);
@@ -253,6 +254,7 @@ std::vector<std::string> NativeJson::take_unfitting() { return std::exchange(unf
 
 void NativeJson::append_position(Draft& draft, const ChangeEvent& event) {
   TextBuffer& out = draft.value;
+  draft.commit_lsn = in_transaction_ ? transaction_lsn_ : event.lsn;
   out += ",\"lsn\":\"";
   append_lsn(out, event.lsn);
   out += '"';
@@ -282,6 +284,7 @@ void NativeJson::close(Draft& draft, std::optional<protocol::Lsn> end_lsn,
   }
   record.value = out;
   record.key = draft.key();
+  record.commit_lsn = draft.commit_lsn;
   record.commit_time = in_transaction_ ? commit_time_ : protocol::PgTime{};
   record.has_commit_time = in_transaction_;
 }

@@ -41,6 +41,7 @@ class NativeJson : public cdc::Encoder {
     TextBuffer value;
     std::size_t key_begin = 0;
     std::size_t key_end = 0;
+    protocol::Lsn commit_lsn;
 
     std::string_view key() const { return value.view().substr(key_begin, key_end - key_begin); }
   };
@@ -80,6 +81,7 @@ class NativeJson : public cdc::Encoder {
   std::vector<std::string> unfitting_;
   TextBuffer commit_lsn_;  // ,"commit_lsn":"16/B374D848"
   TextBuffer tail_;        // ,"xid":747,"commit_ts":"…","origin":"…"}
+  protocol::Lsn transaction_lsn_;
   protocol::PgTime commit_time_;
   bool in_transaction_ = true;  // false while the event is a non-transactional message
 

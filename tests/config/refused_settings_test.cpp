@@ -154,12 +154,6 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
       {head + "format: debezium\nsinks: [stdout: ]\n",
        "shop.yaml:3:9: format: debezium is not available in this version of pgcourier, only "
        "native"},
-      {kafka("undeliverable: dead_letter"),
-       "shop.yaml:5:22: sinks.0.kafka.undeliverable: dead_letter is not available in this version "
-       "of pgcourier, only stop"},
-      {kafka("undeliverable: skip"),
-       "shop.yaml:5:22: sinks.0.kafka.undeliverable: skip is not available in this version of "
-       "pgcourier, only stop"},
       {head + "sinks: [files: {directory: /d, compression: gzip}]\n",
        "shop.yaml:3:45: sinks.0.files.compression: gzip is not available in this version of "
        "pgcourier, only none"},
@@ -168,7 +162,8 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
        {"streaming: off", "streaming: on", "streaming: auto", "heartbeat: 10s", "binary: false"}) {
     EXPECT_EQ(error_of(source(setting)), "loaded");
   }
-  for (const char* setting : {"delivery: exactly_once", "transaction: {every: 1s, size: 1}"}) {
+  for (const char* setting : {"delivery: exactly_once", "transaction: {every: 1s, size: 1}",
+                              "undeliverable: dead_letter", "undeliverable: skip"}) {
     EXPECT_EQ(error_of(kafka(setting)), "loaded");
   }
 }

@@ -12,7 +12,7 @@ from harness.scenario import Scenario
 from harness.waiting import equal, lsn_text, require, wait_for
 from harness.workload import Workload
 
-KILLS = int(os.environ.get("PGCOURIER_KILLS", "12"))
+KILLS = int(os.environ.get("PGCOURIER_KILLS", "8"))
 SEED = int(os.environ.get("PGCOURIER_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 
 
@@ -117,15 +117,17 @@ def case_stopped_and_continued():
         with Workload(scene.server, SEED, writers=3, rate=25, large=False) as load:
             first = scene.courier.run_streaming()
             for number in range(3):
+                first.wait_says("streaming", timeout=60)
                 confirms_again(scene, first, load)
                 os.kill(first.pid, signal.SIGSTOP)
                 scene.server.wait_free()
                 # Another machine would have a folder of its own.
                 scene.courier.set("state_dir", str(scene.courier.folder / f"state-{number}"))
                 second = scene.courier.run_streaming()
+                second.wait_says("streaming", timeout=60)
                 confirms_again(scene, second, load)
                 os.kill(first.pid, signal.SIGCONT)
-                first.wait_says("waiting for the slot", timeout=30)
+                first.wait_says("waiting as a standby", timeout=30)
                 confirms_again(scene, second, load)
                 first.terminate()
                 first = second
@@ -133,6 +135,31 @@ def case_stopped_and_continued():
         first.terminate()
         scene.courier.drain()
         equal(scene.verify(events=300)["kafka"]["repeats"], 0)
+
+
+def case_stopped_while_it_starts():
+    """With the slot in its hands and before it has looked at the bookmarks. When it goes on they are another one's, and the
+    slot too: it waits for it, and does not take what was delivered since for a divergence."""
+    with scenario(server_settings={"wal_sender_timeout": "2s"}) as scene:
+        with Workload(scene.server, SEED, writers=3, rate=25, large=False) as load:
+            load.wait_commits(10)
+            scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
+            first = scene.courier.run()
+            wait_for(lambda: (scene.server.slot() or {}).get("active_pid"), "the slot to be taken", 60, every=0.001)
+            os.kill(first.pid, signal.SIGSTOP)
+            scene.server.wait_free()
+            scene.courier.set("state_dir", str(scene.courier.folder / "other-state"))
+            second = scene.courier.run()
+            second.wait_says("streaming", timeout=60)
+            confirms_again(scene, second, load)
+            os.kill(first.pid, signal.SIGCONT)
+            first.wait_says("waiting as a standby", timeout=30)
+            confirms_again(scene, second, load)
+            first.terminate()
+            load.stop()
+        second.terminate()
+        scene.courier.drain()
+        equal(scene.verify(events=100)["kafka"]["repeats"], 0)
 
 
 LARGE_ROWS = 200_000
@@ -151,6 +178,11 @@ def seen(scene):
     return records_by_xid(scene.broker.bootstrap)
 
 
+def received_bytes(scene):
+    return max((value for series, value in scene.courier.metrics().items()
+                if series.startswith("pgcourier_received_bytes_total")), default=0)
+
+
 def case_larger_than_what_may_be_in_flight():
     """One source transaction of many Kafka batches, killed in the middle and stopped in the middle: it is there once, and
     nothing of it is until it is whole. A consumer need not wait for a transaction that was stopped."""
@@ -161,8 +193,8 @@ def case_larger_than_what_may_be_in_flight():
         for how in (lambda process: process.kill(), lambda process: process.terminate(timeout=15)):
             process = scene.courier.run()
             scene.courier.wait_ready()
-            wait_for(lambda: scene.courier.metrics().get('pgcourier_received_bytes_total', 0) > 20 << 20 or
-                     not process.running(), "a part of the transaction to be received", 60)
+            wait_for(lambda: received_bytes(scene) > 20 << 20 or not process.running(),
+                     "a part of the transaction to be received", 60)
             require(process.running(), lambda: f"pgcourier ended by itself:\n{process.log()}")
             how(process)
             scene.server.wait_free()

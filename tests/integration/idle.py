@@ -33,6 +33,35 @@ def case_idle_publication_beside_busy_tables():
         require(len(pipeline.events()) == 1, "events out of nothing")
 
 
+def case_heartbeat():
+    """source.heartbeat: WAL that has nothing for us is confirmed sooner than silence alone would; the message is no event,
+    and none is written while nothing happens."""
+    def written():
+        return server().value("SELECT count(*) FROM pg_logical_slot_peek_binary_changes('beside', NULL, NULL, "
+                              "'proto_version', '1', 'publication_names', 'shop', 'messages', 'true') "
+                              "WHERE position('pgcourier.heartbeat'::bytea IN data) > 0")
+
+    server().sql("CREATE TABLE IF NOT EXISTS busy (a text)")
+    server().sql("SELECT pg_create_logical_replication_slot('beside', 'pgoutput')")
+    try:
+        with courier(source__heartbeat="500ms") as pipeline:
+            process = pipeline.run_streaming()
+            insert(1)
+            server().wait_confirmed(server().value("SELECT pg_current_wal_insert_lsn()::text"),
+                                    pipeline.settings["source"]["slot"], timeout=30)
+            before = written()
+            server().sql("INSERT INTO busy VALUES ('x')")
+            position = server().value("SELECT pg_current_wal_insert_lsn()::text")
+            server().wait_confirmed(position, pipeline.settings["source"]["slot"], timeout=6)
+            wait_for(lambda: written() > before, "a heartbeat", 10)
+            process.terminate()
+            pipeline.drain()
+            require(len(pipeline.events()) == 1, "a heartbeat is an event")
+            require(written() - before < 10, f"{written() - before} heartbeats for one transaction")
+    finally:
+        server().sql("SELECT pg_drop_replication_slot('beside')")
+
+
 def same_session_for(seconds, pipeline, process):
     """The same walsender serves us all the time, and nothing moves the confirmed position past what is durable."""
     slot = pipeline.settings["source"]["slot"]

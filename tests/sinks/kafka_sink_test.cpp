@@ -297,5 +297,46 @@ TEST_F(KafkaSinkTest, CanBeDestroyedWithRecordsOnTheirWay) {
   for (int i = 0; i < 100; ++i) driver.write(record(orders_, Routing::by_key, "k", "v"));
 }
 
+// A broker refuses a batch as a whole; which record it meant shows when each is sent by itself.
+TEST_F(KafkaSinkTest, FindsTheRecordThatABrokerRefusesAndSendsTheOthers) {
+  rd_kafka_mock_topic_create(cluster_, "shop.dead_letter", partitions, 1);
+  for (const auto policy : {config::Undeliverable::skip, config::Undeliverable::dead_letter}) {
+    settings_.undeliverable = policy;
+    memory_ = {};
+    const auto write_three = [this](KafkaDriver& driver) {
+      for (const char* key : {"a", "b", "c"}) {
+        driver.write(record(orders_, Routing::by_key, key, "v"));
+      }
+    };
+    const auto refused_session = [&] {
+      const auto sink = started();
+      KafkaDriver driver(*sink);
+      next_produce_requests_fail_with({RD_KAFKA_RESP_ERR_INVALID_RECORD});
+      write_three(driver);
+      const auto error = error_of([&] { driver.wait_for_all(); });
+      EXPECT_EQ(error.failure(), SinkFailure::unavailable) << error.what();
+      return std::string(error.what());
+    };
+    EXPECT_THAT(refused_session(), HasSubstr("each record is sent by itself now"));
+    EXPECT_TRUE(memory_.refused.empty());
+    EXPECT_THAT(refused_session(), HasSubstr("it is the record itself"));
+    EXPECT_EQ(memory_.refused.size(), 1u);
+
+    const auto before = read().size();
+    const auto sink = started();
+    KafkaDriver driver(*sink);
+    write_three(driver);
+    ASSERT_TRUE(driver.wait_for_all());
+    EXPECT_EQ(read().size(), before + 2);
+    const auto warnings = sink->take_warnings();
+    ASSERT_EQ(warnings.size(), 1u);
+    const bool skipped = policy == config::Undeliverable::skip;
+    EXPECT_EQ(driver.delivered, skipped ? 2u : 3u);
+    EXPECT_THAT(warnings[0], HasSubstr(skipped ? "skipped" : "written to shop.dead_letter"));
+    EXPECT_THAT(warnings[0], HasSubstr("topic shop.public.orders (table public.orders), commit "));
+    EXPECT_EQ(read("shop.dead_letter").size(), skipped ? 0u : 1u);
+  }
+}
+
 }  // namespace
 }  // namespace pgcourier::sinks
