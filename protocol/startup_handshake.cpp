@@ -215,6 +215,15 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
   }
 }
 
+void StartupHandshake::on_unframed_error(ByteView text) const {
+  impl_->expect(Impl::State::reading);
+  ServerFields fields;
+  fields.severity_unlocalized = "FATAL";
+  fields.sqlstate = "57P03";
+  fields.message = text.substr(0, text.find_last_not_of(" \r\n") + 1);
+  throw ServerError(std::move(fields));
+}
+
 HandshakeStep StartupHandshake::on_token(std::string token) {
   impl_->expect(Impl::State::getting_token);
   return impl_->advance(impl_->authentication.on_token(std::move(token)));

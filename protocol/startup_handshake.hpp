@@ -80,6 +80,8 @@ class StartupHandshake {
   // The library's answer to AskGss, empty if it has none; `complete`: it believes the server.
   HandshakeStep on_gss_token(std::string_view token, bool complete);
   HandshakeStep on_message(char type, ByteView body);
+  // Instead of the first message: frame_unframed_error(). Throws it as 57P03, cannot_connect_now.
+  [[noreturn]] void on_unframed_error(ByteView text) const;
   // The token is sent as it is, and wiped.
   HandshakeStep on_token(std::string token);
 

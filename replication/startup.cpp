@@ -4,6 +4,8 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <optional>
+#include <utility>
 #include <variant>
 
 #include "protocol/backend_messages.hpp"
@@ -96,6 +98,7 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
   MessageStream& stream = *session.stream;
   Transport& transport = stream.transport();
   GssInitiation authentication(target, session.host, GssPurpose::authentication);
+  bool heard = false;
   protocol::HandshakeStep step = handshake.start();
   while (!std::holds_alternative<protocol::Ready>(step)) {
     if (const auto* send = std::get_if<protocol::SendBytes>(&step)) {
@@ -125,6 +128,10 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
       const GssContext::Step answer = authentication.take();
       step = handshake.on_gss_token(answer.token, answer.complete);
     } else {
+      if (!std::exchange(heard, true)) {
+        const std::optional<protocol::ByteView> error = co_await stream.unframed_error();
+        if (error) handshake.on_unframed_error(*error);
+      }
       const protocol::FramedMessage message = co_await stream.next();
       step = handshake.on_message(message.type, message.body);
     }

@@ -116,6 +116,18 @@ TEST(StartupHandshake, PassesTheServersErrorOn) {
   EXPECT_EQ(tests::message_of<ServerError>([&] { after.hear('E', error); }), "FATAL 28P01: no");
 }
 
+TEST(StartupHandshake, TakesAnErrorWithoutALengthForAServerThatCannotServe) {
+  StartupHandshake handshake(parameters());
+  EXPECT_THROW(handshake.on_unframed_error("too early"), std::logic_error);
+  handshake.start();
+  handshake.sent();
+  EXPECT_EQ(tests::message_of<ServerError>(
+                [&] { handshake.on_unframed_error("could not fork: no memory\n"); }),
+            "FATAL 57P03: could not fork: no memory");
+  EXPECT_EQ(tests::message_of<ServerError>([&] { handshake.on_unframed_error("\n"); }),
+            "FATAL 57P03: ");
+}
+
 TEST(StartupHandshake, RefusesMessagesThatDoNotBelongHere) {
   EXPECT_EQ(tests::message_of<ProtocolError>([] { Dialogue(parameters()).hear('D', ""); }),
             "start-up: unexpected DataRow ('D')");

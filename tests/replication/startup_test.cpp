@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "protocol/message_framer.hpp"
 #include "replication/connection.hpp"
 #include "tests/replication/run_awaitable.hpp"
 #include "tests/replication/scripted_server.hpp"
@@ -183,6 +184,74 @@ TEST(Open, RefusesGarbage) {
     peer.read(1);
   }});
   EXPECT_THROW(open(server.target()), protocol::ProtocolError);
+}
+
+// In the words of version 2. Short or long, whole or byte by byte, over TCP or a Unix-domain
+// socket.
+TEST(Open, TellsTheReasonOfAPostmasterThatCannotFork) {
+  for (const std::string& reason :
+       {"no"s, "could not fork new process for connection: Cannot allocate memory"s,
+        "could not fork: "s + std::string(60'000, 'x')}) {
+    for (const bool drips : {false, true}) {
+      if (drips && reason.size() > 1'000) continue;
+      ScriptedServer server({[&](Peer& peer) {
+                              peer.read_untyped();
+                              const std::string answer = 'E' + reason + "\n\0"s;
+                              if (!drips) peer.send(answer);
+                              for (const char byte : drips ? answer : "") {
+                                peer.send({byte});
+                                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                              }
+                              peer.read(1);
+                            }},
+                            drips ? ScriptedServer::Over::unix_socket : ScriptedServer::Over::tcp);
+      EXPECT_THAT(open(server.target()), HasSubstr("FATAL 57P03: " + reason.substr(0, 1'000)));
+    }
+  }
+}
+
+TEST(Open, TriesTheNextHostAfterAPostmasterThatCannotFork) {
+  ScriptedServer first({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("Ecould not fork\n\0"s);
+  }});
+  ScriptedServer second({primary});
+  auto target = first.target();
+  target.hosts.push_back(second.host());
+  EXPECT_EQ(open(target), opened(second));
+}
+
+TEST(Open, TakesAnErrorWithoutALengthForTheFirstMessageOnly) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::notice("hello") + "Ecould not fork\n\0"s);
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(server.target()), protocol::ProtocolError);
+}
+
+TEST(Open, BoundsAnErrorWithoutALength) {
+  ScriptedServer endless({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send('E' + std::string(protocol::max_startup_message_bytes, 'x'));
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(endless.target()), protocol::ProtocolError);
+
+  ScriptedServer stalled({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("Ecould not");
+    EXPECT_EQ(peer.read(1), "");
+  }});
+  auto target = stalled.target();
+  target.connect_timeout = std::chrono::milliseconds(100);
+  EXPECT_THAT(open(target), HasSubstr("connect_timeout"));
+
+  ScriptedServer cut({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("E");
+  }});
+  EXPECT_THAT(open(cut.target()), HasSubstr("closed the connection unexpectedly"));
 }
 
 TEST(Open, NeverReservesMemoryForAStranger) {
