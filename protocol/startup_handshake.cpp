@@ -196,9 +196,6 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
       return impl_->advance(impl_->authentication.on_request(body));
     case 'E':
       impl_->authentication.on_error(ServerError(read_server_fields(body)));
-    case 'N':
-      read_server_fields(body);
-      return ReadMessage{};
     case 'S':
       impl_->keep(body);
       return ReadMessage{};

@@ -79,6 +79,7 @@ class StartupHandshake {
   HandshakeStep on_gss_encryption();
   // The library's answer to AskGss, empty if it has none; `complete`: it believes the server.
   HandshakeStep on_gss_token(std::string_view token, bool complete);
+  // Any but NoticeResponse, which may come at any time.
   HandshakeStep on_message(char type, ByteView body);
   // Instead of the first message: frame_unframed_error(). Throws it as 57P03, cannot_connect_now.
   [[noreturn]] void on_unframed_error(ByteView text) const;

@@ -90,7 +90,7 @@ asio::awaitable<std::shared_ptr<GssInitiation>> prepare_encryption(
   co_return nullptr;
 }
 
-asio::awaitable<void> shake_hands(const OpenedSession& session,
+asio::awaitable<void> shake_hands(OpenedSession& session,
                                   protocol::StartupHandshake& handshake,
                                   const config::ConnectionTarget& target,
                                   const std::shared_ptr<GssInitiation>& encryption,
@@ -133,7 +133,8 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
         if (error) handshake.on_unframed_error(*error);
       }
       const protocol::FramedMessage message = co_await stream.next();
-      step = handshake.on_message(message.type, message.body);
+      const bool notice = message.type == 'N' && session.state.take(message);
+      if (!notice) step = handshake.on_message(message.type, message.body);
     }
   }
 }

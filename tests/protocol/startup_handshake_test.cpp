@@ -85,17 +85,14 @@ TEST(StartupHandshake, RefusesOtherAnswersToTheRequestForTls) {
   }
 }
 
-TEST(StartupHandshake, TakesNoticesAtAnyPointAndParametersOnceLetIn) {
+TEST(StartupHandshake, TakesParametersOnceLetIn) {
   auto given = parameters();
   given.max_protocol_version = protocol_3_2;
   Dialogue dialogue(given);
-  const std::string notice("SNOTICE\0Mhello\0\0", 16);
-  dialogue.hear('N', notice);
   dialogue.hear('R', ok);
   dialogue.hear('S', std::string("a\0"
                                  "1\0",
                                  4));
-  dialogue.hear('N', notice);
   dialogue.hear('S', std::string("a\0"
                                  "2\0",
                                  4));

@@ -254,6 +254,31 @@ TEST(Open, BoundsAnErrorWithoutALength) {
   EXPECT_THAT(open(cut.target()), HasSubstr("closed the connection unexpectedly"));
 }
 
+TEST(Open, KeepsTheNoticesOfStartUp) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::notice("before") + test::welcome() + test::notice("after"));
+    peer.read(1);
+  }});
+  asio::io_context io;
+  Connection connection(io, 1024 * 1024);
+  test::run(io, connection.open(server.target(), Purpose::sql, {}));
+  const auto notices = connection.take_notices();
+  ASSERT_EQ(notices.size(), 1U);
+  EXPECT_EQ(notices[0].message, "before");
+  EXPECT_EQ(notices[0].severity_unlocalized, "NOTICE");
+  EXPECT_EQ(notices[0].sqlstate, "00000");
+}
+
+TEST(Open, RefusesANoticeThatIsNone) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::message('N', "Shello"));
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(server.target()), protocol::ProtocolError);
+}
+
 TEST(Open, NeverReservesMemoryForAStranger) {
   ScriptedServer server({[](Peer& peer) {
     peer.read_untyped();
