@@ -19,6 +19,7 @@ struct StartupHandshake::Impl {
     starting_tls,
     starting_gss,
     asking_gss,
+    salting,
     sending,
     reading,
     getting_token,
@@ -92,6 +93,7 @@ struct StartupHandshake::Impl {
     if (std::holds_alternative<SendBytes>(step)) state = State::sending;
     if (std::holds_alternative<ReadMessage>(step)) state = State::reading;
     if (std::holds_alternative<AskGss>(step)) state = State::asking_gss;
+    if (std::holds_alternative<SaltPassword>(step)) state = State::salting;
     if (std::holds_alternative<GetToken>(step)) state = State::getting_token;
     return step;
   }
@@ -187,6 +189,11 @@ HandshakeStep StartupHandshake::on_gss_encryption() {
 HandshakeStep StartupHandshake::on_gss_token(std::string_view token, bool complete) {
   impl_->expect(Impl::State::asking_gss);
   return impl_->advance(impl_->authentication.on_gss_token(token, complete));
+}
+
+HandshakeStep StartupHandshake::on_salted_password(std::string salted_password) {
+  impl_->expect(Impl::State::salting);
+  return impl_->advance(impl_->authentication.on_salted_password(std::move(salted_password)));
 }
 
 HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
