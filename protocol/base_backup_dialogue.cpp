@@ -1,6 +1,7 @@
 #include "protocol/base_backup_dialogue.hpp"
 
 #include <array>
+#include <utility>
 
 #include "protocol/protocol_error.hpp"
 
@@ -37,7 +38,10 @@ std::optional<BackupMessage> BaseBackupDialogue::on_reply(const Reply& reply) {
 
 void BaseBackupDialogue::on_row(ResultValues row) {
   if (phase_ == Phase::tablespaces) {
-    info_.tablespaces.push_back(read_backup_tablespace(row));
+    auto tablespace = read_backup_tablespace(row);
+    tablespace_bytes_ += sizeof(tablespace) + tablespace.location.size();
+    if (tablespace_bytes_ > max_tablespace_bytes) fail("too many tablespaces");
+    info_.tablespaces.push_back(std::move(tablespace));
   } else if ((phase_ == Phase::start || phase_ == Phase::end) && !got_row_) {
     (phase_ == Phase::start ? info_.start : info_.end) = read_backup_position(row);
   } else {

@@ -12,6 +12,9 @@
 
 namespace pgcourier::protocol {
 
+// A path has up to 1 kB, so this is room for thousands; a stranger shall not fill our memory.
+constexpr std::size_t max_tablespace_bytes = 8 * 1024 * 1024;
+
 struct BackupInfo {
   TimelinePosition start;
   std::vector<BackupTablespace> tablespaces;  // in the order of their archives
@@ -50,7 +53,8 @@ class BaseBackupDialogue {
   Phase phase_ = Phase::start;
   bool got_row_ = false;  // the result under way needs one
   BackupInfo info_;
-  std::size_t archives_ = 0;  // begun
+  std::size_t tablespace_bytes_ = 0;  // what they take
+  std::size_t archives_ = 0;          // begun
   bool manifest_begun_ = false;
   std::string archive_name_;  // made up for an old server
 };

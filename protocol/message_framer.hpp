@@ -47,4 +47,23 @@ inline Framing frame_message(ByteView buffer, std::size_t max_message_bytes) {
   return {.message = FramedMessage{.type = type, .body = body, .size = size}, .bytes_needed = 0};
 }
 
+// A postmaster that can't start a process for us says so in the words of version 2: 'E', a text, a
+// zero byte, no length. Nothing but a server's first message may be that, and then the byte after
+// 'E' tells: of a length within `max_message_bytes` it is zero. Empty: it is none. Throws
+// ProtocolError for a text without an end.
+inline std::optional<Framing> frame_unframed_error(ByteView buffer, std::size_t max_message_bytes) {
+  if (buffer.empty() || buffer == "E") return Framing{.message = {}, .bytes_needed = 2};
+  if (buffer[0] != 'E' || buffer[1] == '\0') return std::nullopt;
+  const std::size_t end = buffer.substr(0, max_message_bytes).find('\0');
+  if (end != ByteView::npos) {
+    return Framing{.message = FramedMessage{'E', buffer.substr(1, end - 1), end + 1},
+                   .bytes_needed = 0};
+  }
+  if (buffer.size() >= max_message_bytes) {
+    throw ProtocolError("unframed error",
+                        "a text of more than " + std::to_string(max_message_bytes) + " bytes");
+  }
+  return Framing{.message = {}, .bytes_needed = buffer.size() + 1};
+}
+
 }  // namespace pgcourier::protocol

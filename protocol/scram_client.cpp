@@ -52,7 +52,7 @@ std::uint32_t iteration_count(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   const bool number = error == std::errc{} && end == text.data() + text.size();
   if (!number || count < 1 || count > most_iterations) {
-    throw ProtocolError(server_first_name, "the iteration count is not between 1 and 10,000,000");
+    throw ProtocolError(server_first_name, "the iteration count is not between 1 and 1,000,000");
   }
   return count;
 }
@@ -94,7 +94,7 @@ std::string ScramClient::client_first() {
   return binding_.gs2_header() + client_first_bare_;
 }
 
-std::string ScramClient::client_final(ByteView server_first) {
+PasswordSalting ScramClient::salting(ByteView server_first) {
   if (state_ != State::sent_first) {
     throw ProtocolError(server_first_name, "it came out of order");
   }
@@ -111,14 +111,21 @@ std::string ScramClient::client_final(ByteView server_first) {
   }
   if (!salt || salt->empty()) throw ProtocolError(server_first_name, "the salt is not base64");
 
-  std::string client_final = "c=" + encode_base64(binding_.gs2_header() + binding_.data()) + ",r=";
-  client_final += nonce;
-  const std::string auth_message =
-      client_first_bare_ + ',' + std::string(server_first) + ',' + client_final;
-  auto proof = compute_scram_proof(password_, *salt, iterations, auth_message);
+  client_final_without_proof_ =
+      "c=" + encode_base64(binding_.gs2_header() + binding_.data()) + ",r=";
+  client_final_without_proof_ += nonce;
+  auth_message_ =
+      client_first_bare_ + ',' + std::string(server_first) + ',' + client_final_without_proof_;
+  state_ = State::salting;
+  return {password_, *salt, iterations};
+}
+
+std::string ScramClient::client_final(std::string_view salted_password) {
+  if (state_ != State::salting) throw std::logic_error("no password was to be salted");
+  auto proof = compute_scram_proof(salted_password, auth_message_);
   server_signature_ = std::move(proof.server_signature);
   state_ = State::sent_final;
-  return client_final + ",p=" + encode_base64(proof.client_proof);
+  return client_final_without_proof_ + ",p=" + encode_base64(proof.client_proof);
 }
 
 void ScramClient::verify(ByteView server_final) {

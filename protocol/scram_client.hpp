@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/scram_proof.hpp"
 #include "protocol/wire_reader.hpp"
 
 namespace pgcourier::protocol {
@@ -32,8 +33,8 @@ class ChannelBinding {
 
 // One authentication, in this order:
 //   client → client_first()
-//   server → its nonce, salt and iteration count, given to client_final(), whose result
-//   client → … proves that we know the password
+//   server → its nonce, salt and iteration count, given to salting(), whose result takes long
+//   client → client_final(), given the salted password, proves that we know it
 //   server → its signature, given to verify(): it proves that the server knows it too.
 // Out of order, or nonsense: ProtocolError. The server refused, or could not prove itself:
 // AuthenticationError.
@@ -47,18 +48,21 @@ class ScramClient {
 
   std::string_view mechanism() const;
   std::string client_first();
-  std::string client_final(ByteView server_first);
+  PasswordSalting salting(ByteView server_first);
+  std::string client_final(std::string_view salted_password);
   void verify(ByteView server_final);
   bool verified() const { return state_ == State::verified; }
 
  private:
-  enum class State { start, sent_first, sent_final, verified };
+  enum class State { start, sent_first, salting, sent_final, verified };
 
   State state_ = State::start;
   ChannelBinding binding_;
   std::string password_;
   std::string nonce_;
   std::string client_first_bare_;
+  std::string client_final_without_proof_;
+  std::string auth_message_;
   std::string server_signature_;  // expected, raw
 };
 

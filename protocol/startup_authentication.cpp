@@ -1,5 +1,7 @@
 #include "protocol/startup_authentication.hpp"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <variant>
 
@@ -45,6 +47,13 @@ HandshakeStep StartupAuthentication::on_gss_token(std::string_view token, bool c
   if (token.empty()) return ReadMessage{};
   std::string bytes;
   append_gss_response(bytes, token);
+  return SendBytes{std::move(bytes)};
+}
+
+HandshakeStep StartupAuthentication::on_salted_password(std::string salted_password) {
+  std::string bytes;
+  append_sasl_response(bytes, scram_in_progress().client_final(salted_password));
+  OPENSSL_cleanse(salted_password.data(), salted_password.size());
   return SendBytes{std::move(bytes)};
 }
 
@@ -179,10 +188,10 @@ HandshakeStep StartupAuthentication::answer(const AuthenticationSASL& request) {
 }
 
 HandshakeStep StartupAuthentication::answer(const AuthenticationSASLContinue& message) {
+  if (progress_ != Progress::in_oauth)
+    return SaltPassword{scram_in_progress().salting(message.data)};
   std::string bytes;
-  append_sasl_response(bytes, progress_ == Progress::in_oauth
-                                  ? oauth_->answer_challenge(message.data)
-                                  : scram_in_progress().client_final(message.data));
+  append_sasl_response(bytes, oauth_->answer_challenge(message.data));
   return SendBytes{std::move(bytes)};
 }
 

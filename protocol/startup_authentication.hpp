@@ -27,6 +27,7 @@ class StartupAuthentication {
   HandshakeStep on_request(ByteView body);
   HandshakeStep on_token(std::string token);
   HandshakeStep on_gss_token(std::string_view token, bool complete);
+  HandshakeStep on_salted_password(std::string salted_password);
   // Throws it, or what it means after a token was refused.
   [[noreturn]] void on_error(const ServerError& error) const;
 

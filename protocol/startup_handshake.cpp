@@ -19,6 +19,7 @@ struct StartupHandshake::Impl {
     starting_tls,
     starting_gss,
     asking_gss,
+    salting,
     sending,
     reading,
     getting_token,
@@ -92,6 +93,7 @@ struct StartupHandshake::Impl {
     if (std::holds_alternative<SendBytes>(step)) state = State::sending;
     if (std::holds_alternative<ReadMessage>(step)) state = State::reading;
     if (std::holds_alternative<AskGss>(step)) state = State::asking_gss;
+    if (std::holds_alternative<SaltPassword>(step)) state = State::salting;
     if (std::holds_alternative<GetToken>(step)) state = State::getting_token;
     return step;
   }
@@ -189,6 +191,11 @@ HandshakeStep StartupHandshake::on_gss_token(std::string_view token, bool comple
   return impl_->advance(impl_->authentication.on_gss_token(token, complete));
 }
 
+HandshakeStep StartupHandshake::on_salted_password(std::string salted_password) {
+  impl_->expect(Impl::State::salting);
+  return impl_->advance(impl_->authentication.on_salted_password(std::move(salted_password)));
+}
+
 HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
   impl_->expect(Impl::State::reading);
   switch (type) {
@@ -196,9 +203,6 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
       return impl_->advance(impl_->authentication.on_request(body));
     case 'E':
       impl_->authentication.on_error(ServerError(read_server_fields(body)));
-    case 'N':
-      read_server_fields(body);
-      return ReadMessage{};
     case 'S':
       impl_->keep(body);
       return ReadMessage{};
@@ -213,6 +217,15 @@ HandshakeStep StartupHandshake::on_message(char type, ByteView body) {
     default:
       throw ProtocolError("start-up", "unexpected " + describe_backend_message(type));
   }
+}
+
+void StartupHandshake::on_unframed_error(ByteView text) const {
+  impl_->expect(Impl::State::reading);
+  ServerFields fields;
+  fields.severity_unlocalized = "FATAL";
+  fields.sqlstate = "57P03";
+  fields.message = text.substr(0, text.find_last_not_of(" \r\n") + 1);
+  throw ServerError(std::move(fields));
 }
 
 HandshakeStep StartupHandshake::on_token(std::string token) {

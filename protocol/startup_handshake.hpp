@@ -12,6 +12,7 @@
 
 #include "protocol/authentication_error.hpp"
 #include "protocol/encryption_negotiation.hpp"
+#include "protocol/scram_proof.hpp"
 #include "protocol/server_session.hpp"
 #include "protocol/wire_reader.hpp"
 
@@ -29,11 +30,15 @@ struct StartGss {};  // GSSAPI encryption; then on_gss_encryption()
 struct AskGss {
   std::string token;
 };
+// For SCRAM: to be advanced to its end, which may take seconds; then on_salted_password().
+struct SaltPassword {
+  PasswordSalting salting;
+};
 struct ReadMessage {};  // one whole message
 struct GetToken {};     // for OAUTHBEARER, then on_token()
 struct Ready {};        // ReadyForQuery came; see session()
-using HandshakeStep =
-    std::variant<SendBytes, ReadByte, StartTls, StartGss, AskGss, ReadMessage, GetToken, Ready>;
+using HandshakeStep = std::variant<SendBytes, ReadByte, StartTls, StartGss, AskGss, SaltPassword,
+                                   ReadMessage, GetToken, Ready>;
 
 // What serves the session, §55.4.
 enum class Walsender {
@@ -79,7 +84,12 @@ class StartupHandshake {
   HandshakeStep on_gss_encryption();
   // The library's answer to AskGss, empty if it has none; `complete`: it believes the server.
   HandshakeStep on_gss_token(std::string_view token, bool complete);
+  // Wiped.
+  HandshakeStep on_salted_password(std::string salted_password);
+  // Any but NoticeResponse, which may come at any time.
   HandshakeStep on_message(char type, ByteView body);
+  // Instead of the first message: frame_unframed_error(). Throws it as 57P03, cannot_connect_now.
+  [[noreturn]] void on_unframed_error(ByteView text) const;
   // The token is sent as it is, and wiped.
   HandshakeStep on_token(std::string token);
 

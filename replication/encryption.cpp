@@ -19,7 +19,7 @@ asio::awaitable<std::shared_ptr<GssInitiation>> prepare_gss(Transport& transport
                                                             const config::Host& host) {
   auto initiation = std::make_shared<GssInitiation>(target, host, GssPurpose::encryption);
   initiation->acquire_credential();
-  co_await transport.wait_for_thread(initiation->done_at());
+  co_await transport.wait_for_thread(initiation->done_at(), slow_kerberos);
   static_cast<void>(initiation->take());
   co_return initiation;
 }

@@ -70,4 +70,14 @@ asio::awaitable<protocol::FramedMessage> MessageStream::next() {
   }
 }
 
+asio::awaitable<std::optional<protocol::ByteView>> MessageStream::unframed_error() {
+  for (;;) {
+    const auto framing = protocol::frame_unframed_error(buffer_.unread(), max_bytes_);
+    if (!framing) co_return std::nullopt;
+    if (framing->message) co_return framing->message->body;
+    bytes_needed_ = framing->bytes_needed;
+    co_await read_some();
+  }
+}
+
 }  // namespace pgcourier::replication

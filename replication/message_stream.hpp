@@ -39,6 +39,9 @@ class MessageStream {
 
   asio::awaitable<protocol::FramedMessage> next();
 
+  // Before the first next(): the server's error without a length, if it begins with one.
+  asio::awaitable<std::optional<protocol::ByteView>> unframed_error();
+
   // At least one byte more. Always lets the io context run what else is ready.
   asio::awaitable<void> read_some();
   // The same, or returns once no more than `unsent` bytes wait to be sent.

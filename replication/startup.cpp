@@ -4,11 +4,14 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <optional>
+#include <utility>
 #include <variant>
 
 #include "protocol/backend_messages.hpp"
 #include "replication/encryption.hpp"
 #include "replication/oauth_token.hpp"
+#include "replication/salting_thread.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -16,6 +19,7 @@ namespace {
 constexpr std::size_t stream_buffer_bytes = 1024 * 1024;
 constexpr std::size_t query_buffer_bytes = 64 * 1024;
 constexpr std::string_view no_session = "no session";
+constexpr std::string_view slow_scram = "the server asks for many iterations of SCRAM";
 
 std::string random_nonce() {
   std::array<unsigned char, 18> bytes{};
@@ -88,14 +92,14 @@ asio::awaitable<std::shared_ptr<GssInitiation>> prepare_encryption(
   co_return nullptr;
 }
 
-asio::awaitable<void> shake_hands(const OpenedSession& session,
-                                  protocol::StartupHandshake& handshake,
+asio::awaitable<void> shake_hands(OpenedSession& session, protocol::StartupHandshake& handshake,
                                   const config::ConnectionTarget& target,
                                   const std::shared_ptr<GssInitiation>& encryption,
                                   Attempt& attempt) {
   MessageStream& stream = *session.stream;
   Transport& transport = stream.transport();
   GssInitiation authentication(target, session.host, GssPurpose::authentication);
+  bool heard = false;
   protocol::HandshakeStep step = handshake.start();
   while (!std::holds_alternative<protocol::Ready>(step)) {
     if (const auto* send = std::get_if<protocol::SendBytes>(&step)) {
@@ -121,12 +125,21 @@ asio::awaitable<void> shake_hands(const OpenedSession& session,
       step = handshake.on_gss_encryption();
     } else if (auto* ask = std::get_if<protocol::AskGss>(&step)) {
       authentication.step(std::move(ask->token));
-      co_await transport.wait_for_thread(authentication.done_at());
+      co_await transport.wait_for_thread(authentication.done_at(), slow_kerberos);
       const GssContext::Step answer = authentication.take();
       step = handshake.on_gss_token(answer.token, answer.complete);
+    } else if (auto* salt = std::get_if<protocol::SaltPassword>(&step)) {
+      SaltingThread thread(std::move(salt->salting));
+      co_await transport.wait_for_thread(thread.done_at(), slow_scram);
+      step = handshake.on_salted_password(thread.take());
     } else {
+      if (!std::exchange(heard, true)) {
+        const std::optional<protocol::ByteView> error = co_await stream.unframed_error();
+        if (error) handshake.on_unframed_error(*error);
+      }
       const protocol::FramedMessage message = co_await stream.next();
-      step = handshake.on_message(message.type, message.body);
+      const bool notice = message.type == 'N' && session.state.take(message);
+      if (!notice) step = handshake.on_message(message.type, message.body);
     }
   }
 }

@@ -75,7 +75,7 @@ asio::awaitable<void> Transport::connect(const Endpoint& endpoint,
   }
 }
 
-asio::awaitable<void> Transport::wait_for_thread(int descriptor) {
+asio::awaitable<void> Transport::wait_for_thread(int descriptor, std::string_view slow) {
   if (closed()) fail(failure_);
   const auto self = shared_from_this();
   const int own = ::dup(descriptor);  // Asio closes what it is given
@@ -84,7 +84,7 @@ asio::awaitable<void> Transport::wait_for_thread(int descriptor) {
   boost::system::error_code error;
   co_await thread_done_.async_wait(asio::posix::descriptor_base::wait_read,
                                    asio::redirect_error(asio::use_awaitable, error));
-  if (timed_out_) failure_ += "; Kerberos (the KDC) does not answer";
+  if (timed_out_) (failure_ += "; ") += slow;
   if (closed()) fail(failure_);
   thread_done_.close();
   if (error) fail(error.message());
@@ -92,7 +92,7 @@ asio::awaitable<void> Transport::wait_for_thread(int descriptor) {
 
 asio::awaitable<void> Transport::wait_for(const SecureSession& session, Wants wants) {
   if (wants == Wants::to_be_told) {
-    co_await wait_for_thread(session.wakes_at());
+    co_await wait_for_thread(session.wakes_at(), slow_kerberos);
   } else {
     co_await wait(wants == Wants::to_read ? asio::posix::descriptor_base::wait_read
                                           : asio::posix::descriptor_base::wait_write);

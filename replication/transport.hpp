@@ -14,6 +14,8 @@
 
 namespace pgcourier::replication {
 
+constexpr std::string_view slow_kerberos = "Kerberos (the KDC) does not answer";
+
 // Owned by one Connection and used from its io thread only; shared with its own pending waits, so
 // it may be dropped at any time. Every failure is a ConnectionError that names the peer; the first
 // one is kept and thrown again.
@@ -39,8 +41,9 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::optional<std::string> certificate_hash() const;
   bool sent_certificate() const { return session_ && session_->sent_certificate(); }
 
-  // Until `descriptor` is readable, which another thread sees to. close() ends it, too.
-  asio::awaitable<void> wait_for_thread(int descriptor);
+  // Until `descriptor` is readable, which another thread sees to. close() ends it, too. `slow`:
+  // what a deadline is told to be the fault of; it must live as long as the wait.
+  asio::awaitable<void> wait_for_thread(int descriptor, std::string_view slow);
 
   // Takes what has arrived, without waiting. 0: nothing now.
   std::size_t try_read(char* into, std::size_t size);

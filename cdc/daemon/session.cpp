@@ -75,6 +75,7 @@ asio::awaitable<SessionEnd> Session::run() {
   if (pipeline_) remember();
   context_.status.detach();
   pipeline_.reset();
+  tell_notices();
   if (started_.stream) co_await cancel_what_is_asked(*started_.stream);
   if (started_.sql) co_await started_.sql->cancel_given_up();
   auto remains = std::move(started_);
@@ -234,6 +235,7 @@ asio::awaitable<void> Session::describe_relation() {
 
 // Everything that happens between two looks at the socket; cheap when nothing has happened.
 void Session::turn(Clock::time_point now) {
+  tell_notices();
   pipeline_->collect();
 
   const bool asked = pipeline_->take_reply_requested();

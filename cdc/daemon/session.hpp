@@ -72,6 +72,7 @@ class Session {
   void end_copy_when_settled();
   bool stands_in_message();
   bool ask_if_silent(Clock::time_point now);
+  void tell_notices();
   void tell_stalls(Clock::time_point now);
   void remember() const;
   asio::awaitable<void> adopt_timeline();

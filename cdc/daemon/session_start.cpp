@@ -10,6 +10,7 @@
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/publication.hpp"
+#include "cdc/daemon/server_notices.hpp"
 #include "cdc/daemon/server_view.hpp"
 #include "cdc/daemon/stop_error.hpp"
 #include "config/connection_string.hpp"
@@ -107,6 +108,7 @@ asio::awaitable<void> SessionStart::take_slot() {
   waiting_since_ = Clock::now();
   for (;;) {
     co_await identify();
+    log_notices(started_.stream->take_notices(), "stream");
     // Two statements: GCC 12 makes wrong code of two co_awaits in one condition.
     bool ours = co_await prepare_slot();
     if (ours) ours = co_await try_start_replication();

@@ -4,6 +4,7 @@
 
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
+#include "cdc/daemon/server_notices.hpp"
 #include "cdc/daemon/session.hpp"
 #include "cdc/daemon/single_row.hpp"
 #include "cdc/daemon/status_message.hpp"
@@ -112,6 +113,10 @@ void Session::notice_promotion() {
   promoted_ = true;
   log::warn("the standby was promoted: delivering what was received, then starting anew");
   begin_end();
+}
+
+void Session::tell_notices() {
+  if (started_.stream) log_notices(started_.stream->take_notices(), "stream");
 }
 
 // A full disk, a broker that does not answer (delivery.md 13 and 19).

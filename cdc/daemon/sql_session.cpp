@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cdc/daemon/log.hpp"
+#include "cdc/daemon/server_notices.hpp"
 #include "replication/session_settings.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -40,6 +41,7 @@ SqlSession::Lease::Lease(Lease&& other) noexcept
 SqlSession::Lease::~Lease() {
   if (!owner_) return;
   owner_->lent_ = false;
+  if (owner_->connection_) log_notices(owner_->connection_->take_notices(), "sql");
   if (std::uncaught_exceptions() > exceptions_) owner_->given_up_ = std::move(owner_->connection_);
   owner_->returned_.cancel();
 }

@@ -1,6 +1,7 @@
 // A server's bytes before anybody has looked at them: cut into messages, each read by its decoder.
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -68,6 +69,8 @@ void read(const FramedMessage& message) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ByteView rest(reinterpret_cast<const char*>(data), size);
   try {
+    const auto unframed = frame_unframed_error(rest, max_startup_message_bytes);
+    if (unframed && unframed->message && unframed->message->size > size) std::abort();
     while (const auto message = frame_message(rest, max_startup_message_bytes).message) {
       rest.remove_prefix(message->size);
       try {

@@ -6,6 +6,7 @@
 #include "protocol/authentication_error.hpp"
 #include "protocol/scram_client.hpp"
 #include "tests/fuzz/scram_iterations.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace pgcourier::protocol;
@@ -16,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ScramClient client("pencil", "fuzz", ChannelBinding::tls_server_end_point("hash"));
   client.client_first();
   try {
-    client.client_final(first);
+    client_final_at_once(client, first);
     client.verify(final.empty() ? final : final.substr(1));
   } catch (const ProtocolError&) {
   } catch (const AuthenticationError&) {

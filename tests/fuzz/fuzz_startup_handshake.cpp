@@ -8,6 +8,7 @@
 #include "protocol/server_error.hpp"
 #include "protocol/startup_handshake.hpp"
 #include "tests/fuzz/scram_iterations.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 
 namespace {
 
@@ -45,6 +46,8 @@ void play(std::uint8_t choice, ByteView rest) {
     } else if (const auto* ask = std::get_if<AskGss>(&step)) {
       const std::string token = ask->token;
       step = handshake.on_gss_token(token, !token.empty());
+    } else if (auto* salt = std::get_if<SaltPassword>(&step)) {
+      step = handshake.on_salted_password(salted_at_once(std::move(salt->salting)));
     } else if (std::holds_alternative<Ready>(step)) {
       // Nobody can make SCRAM's signature without the password, and here nobody tries.
       if ((choice & 12) != 0 || !let_in) std::abort();

@@ -3,6 +3,7 @@ what a run is the sum of. `sessions.py [words]`."""
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 
@@ -60,6 +61,42 @@ def case_stdout_repeats_nothing_within_a_run():
         require(len(events) == 30, f"{len(events)} events of 30")
         closing = [line for line in process.lines if line.get("msg") == "sink closed"]
         require(len(closing) == 1 and closing[0]["events"] == 30 and closing[0]["sessions"] == 4, f"{closing}")
+
+
+def case_what_the_server_tells_is_logged():
+    """Here a WARNING at the start of each session: its DETAIL and HINT stay out."""
+    server().sql("UPDATE pg_database SET datcollversion = 'old' WHERE datname = 'shop'")
+    try:
+        with courier(sinks=("null",)) as pipeline:
+            process = pipeline.run_streaming()
+            told = [line for line in process.lines if line.get("msg") == "the server tells"]
+            require({line["connection"] for line in told} == {"sql", "stream"}, f"{told}")
+            for line in told:
+                require(line["level"] == "warn" and line["severity"] == "WARNING" and "collation version" in line["notice"], f"{line}")
+            require("REFRESH COLLATION" not in process.log(), lambda: process.log())
+            process.terminate()
+    finally:
+        server().sql("UPDATE pg_database SET datcollversion = NULL WHERE datname = 'shop'")
+
+
+def case_a_postmaster_that_cannot_fork_is_tried_again():
+    """It says so without a length, in the words of protocol 2."""
+    with socket.create_server(("127.0.0.1", 0)) as postmaster:
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = postmaster.accept()
+                    with client:
+                        client.recv(1000)
+                        client.sendall(b"Ecould not fork new process for connection: Cannot allocate memory\n\0")
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"postgresql://cdc:{PASSWORD}@127.0.0.1:{postmaster.getsockname()[1]}/shop?sslmode=disable&gssencmode=disable"
+        with courier(sinks=("null",), url=url) as pipeline:
+            process = pipeline.run()
+            attempts = lambda: sum("Cannot allocate memory" in str(line) for line in list(process.lines))
+            wait_for(lambda: attempts() >= 2, "the second attempt")
+            require(process.running(), lambda: f"it ended:\n{process.log()}")
+            process.kill()
 
 
 def case_until_now_is_where_the_server_stood_at_the_start():

@@ -164,6 +164,24 @@ TEST(BaseBackupDialogue, GivesTheSameOfAnOldServersCopies) {
   EXPECT_TRUE(backup.dialogue.complete());
 }
 
+TEST(BaseBackupDialogue, EndsWhereTablespacesHaveNoEnd) {
+  const std::string path(1'000, 'x');
+  const std::vector<std::optional<ByteView>> row{"16384", path, std::nullopt};
+  const std::vector<std::optional<ByteView>> nulls{std::nullopt, std::nullopt, std::nullopt};
+  for (const auto& tablespace : {row, nulls}) {
+    Backup backup(150'000);
+    backup.result({{"0/2000028", "1"}}).take(RowDescription{});
+    std::size_t taken = 0;
+    EXPECT_THROW(
+        {
+          for (; taken < 1'000'000; ++taken) backup.take(DataRow{.values = tablespace});
+        },
+        ProtocolError);
+    EXPECT_GT(taken, 5'000U);
+    EXPECT_LT(taken, 200'000U);
+  }
+}
+
 TEST(BaseBackupDialogue, RefusesAnythingOutOfTurn) {
   const auto streaming = [](bool manifest = true) {
     Backup backup(150'000, manifest);

@@ -122,6 +122,8 @@ class Replay {
       step_ = handshake_.on_tls(certificate_hash(recording_));
     } else if (std::holds_alternative<GetToken>(step_)) {
       step_ = handshake_.on_token(token_);
+    } else if (auto* salt = std::get_if<SaltPassword>(&step_)) {
+      step_ = handshake_.on_salted_password(salted_at_once(std::move(salt->salting)));
     } else if (std::holds_alternative<AskGss>(step_)) {
       const auto token = message.from_server ? ByteView() : tests::framed(message).body;
       step_ = handshake_.on_gss_token(token, message.from_server);

@@ -10,7 +10,7 @@
 
 #include "protocol/base64.hpp"
 #include "protocol/sasl_prep.hpp"
-#include "protocol/scram_proof.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 
 namespace pgcourier::protocol {
 namespace {
@@ -43,7 +43,7 @@ bool satisfies(const std::string& password, const std::string& verifier) {
   const auto salt = decode_base64(verifier.substr(salt_at, stored_at - 1 - salt_at));
   const auto server_key = decode_base64(verifier.substr(verifier.find(':', stored_at) + 1));
   if (!salt || !server_key) return false;
-  const auto proof = compute_scram_proof(sasl_prep(password), *salt, 4096, "dialogue");
+  const auto proof = scram_proof_at_once(sasl_prep(password), *salt, 4096, "dialogue");
   return proof.server_signature == hmac_sha256(*server_key, "dialogue");
 }
 

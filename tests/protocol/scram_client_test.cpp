@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 #include <rapidcheck/gtest.h>
 
 #include <stdexcept>
@@ -9,8 +10,8 @@
 #include "protocol/authentication_error.hpp"
 #include "protocol/base64.hpp"
 #include "protocol/password_auth.hpp"
-#include "protocol/scram_proof.hpp"
 #include "tests/protocol/recorded.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 
 namespace pgcourier::protocol {
 namespace {
@@ -26,11 +27,28 @@ TEST(ScramProof, AgreesWithRfc7677) {
   const auto salt = decode_base64("W22ZaJ0SNY7soEsUEjb6gQ==");
   ASSERT_TRUE(salt);
   const auto proof =
-      compute_scram_proof("pencil", *salt, 4096,
+      scram_proof_at_once("pencil", *salt, 4096,
                           "n=user,r=rOprNGfwEbeRWgbNEkqO," + std::string(server_first) +
                               ",c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
   EXPECT_EQ(encode_base64(proof.client_proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
   EXPECT_EQ(encode_base64(proof.server_signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+}
+
+TEST(PasswordSalting, IsTheSameInAnyParts) {
+  for (const std::uint32_t iterations : {1U, 2U, 7U, 100U}) {
+    std::string expected(32, '\0');
+    ASSERT_EQ(PKCS5_PBKDF2_HMAC("pencil", 6, reinterpret_cast<const unsigned char*>("salt"), 4,
+                                static_cast<int>(iterations), EVP_sha256(), 32,
+                                reinterpret_cast<unsigned char*>(expected.data())),
+              1);
+    for (const std::uint32_t part : {1U, 3U, 1'000U}) {
+      PasswordSalting salting("pencil", "salt", iterations);
+      for (std::uint32_t done = 1 + part; !salting.advance(part); done += part) {
+        EXPECT_LT(done, iterations);
+      }
+      EXPECT_EQ(salting.salted_password(), expected) << iterations << " by " << part;
+    }
+  }
 }
 
 ScramClient client(ChannelBinding binding = ChannelBinding::unsupported()) {
@@ -44,16 +62,16 @@ TEST(ScramClient, SaysWhatItDoesAboutChannelBinding) {
   auto bound = client(ChannelBinding::tls_server_end_point("hash"));
   EXPECT_EQ(bound.client_first(), "p=tls-server-end-point,,n=,r=rOprNGfwEbeRWgbNEkqO");
   EXPECT_EQ(bound.mechanism(), "SCRAM-SHA-256-PLUS");
-  EXPECT_THAT(bound.client_final(server_first),
+  EXPECT_THAT(client_final_at_once(bound, server_first),
               StartsWith("c=" + encode_base64("p=tls-server-end-point,,hash") + ",r="));
 }
 
 TEST(ScramClient, AcceptsAServerThatKnowsThePassword) {
   auto scram = client();
   scram.client_first();
-  const auto final = scram.client_final(server_first);
+  const auto final = client_final_at_once(scram, server_first);
   const auto salt = decode_base64("W22ZaJ0SNY7soEsUEjb6gQ==");
-  const auto proof = compute_scram_proof("pencil", *salt, 4096,
+  const auto proof = scram_proof_at_once("pencil", *salt, 4096,
                                          "n=,r=rOprNGfwEbeRWgbNEkqO," + std::string(server_first) +
                                              ',' + final.substr(0, final.find(",p=")));
   EXPECT_THAT(final, testing::EndsWith(",p=" + encode_base64(proof.client_proof)));
@@ -65,7 +83,7 @@ TEST(ScramClient, AcceptsAServerThatKnowsThePassword) {
 TEST(ScramClient, RefusesAServerThatDoesNot) {
   auto scram = client();
   scram.client_first();
-  scram.client_final(server_first);
+  client_final_at_once(scram, server_first);
   EXPECT_THROW(scram.verify("v=" + encode_base64(std::string(32, 'x'))), AuthenticationError);
   EXPECT_THROW(scram.verify("v=" + encode_base64("short")), AuthenticationError);
   EXPECT_FALSE(scram.verified());
@@ -74,7 +92,7 @@ TEST(ScramClient, RefusesAServerThatDoesNot) {
 TEST(ScramClient, TellsTheServersRefusal) {
   auto scram = client();
   scram.client_first();
-  scram.client_final(server_first);
+  client_final_at_once(scram, server_first);
   EXPECT_THAT(tests::message_of<AuthenticationError>([&] { scram.verify("e=invalid-proof\n"); }),
               HasSubstr("refused: invalid-proof?"));
 }
@@ -105,14 +123,14 @@ TEST(ScramClient, RefusesServerFirstMessagesThatCannotBe) {
        }) {
     auto scram = client();
     scram.client_first();
-    EXPECT_THROW(scram.client_final(message), ProtocolError) << message;
+    EXPECT_THROW(client_final_at_once(scram, message), ProtocolError) << message;
   }
 }
 
 TEST(ScramClient, RefusesServerFinalMessagesThatCannotBe) {
   auto scram = client();
   scram.client_first();
-  scram.client_final(server_first);
+  client_final_at_once(scram, server_first);
   for (const auto* message : {"", "v", "x=1", "v=!", "v=QUJD,x=y", "v=QUJD,"}) {
     EXPECT_THROW(scram.verify(message), ProtocolError) << message;
   }
@@ -120,12 +138,14 @@ TEST(ScramClient, RefusesServerFinalMessagesThatCannotBe) {
 
 TEST(ScramClient, RefusesToWorkOutOfOrder) {
   auto scram = client();
-  EXPECT_THROW(scram.client_final(server_first), ProtocolError);
+  EXPECT_THROW(client_final_at_once(scram, server_first), ProtocolError);
   EXPECT_THROW(scram.verify("v=QUJD"), ProtocolError);
   scram.client_first();
   EXPECT_THROW(scram.verify("v=QUJD"), ProtocolError);
-  scram.client_final(server_first);
-  EXPECT_THROW(scram.client_final(server_first), ProtocolError);
+  EXPECT_THROW(scram.client_final("salted"), std::logic_error);
+  client_final_at_once(scram, server_first);
+  EXPECT_THROW(client_final_at_once(scram, server_first), ProtocolError);
+  EXPECT_THROW(scram.client_final("salted"), std::logic_error);
 }
 
 TEST(ScramClient, RefusesANonceThatIsNone) {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "protocol/base64.hpp"
-#include "protocol/scram_proof.hpp"
 #include "protocol/startup_handshake.hpp"
 #include "tests/protocol/recorded.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 
 namespace pgcourier::protocol {
 
@@ -51,8 +51,7 @@ class Dialogue {
   // What the client answers; empty if it goes on reading.
   std::string hear(char type, const std::string& body) {
     const tests::ExactBuffer exact(body);
-    const auto step = handshake_.on_message(type, exact.view());
-    return answer_of(step);
+    return answer_of(handshake_.on_message(type, exact.view()));
   }
   std::string give_token(const std::string& token) { return answer_of(handshake_.on_token(token)); }
 
@@ -64,7 +63,7 @@ class Dialogue {
     auto final = hear('R', from_hex("0000000b") + server_first).substr(5);
     final.resize(final.find(",p="));
     const auto proof =
-        compute_scram_proof("pencil", "ABC", 2, first_bare + ',' + server_first + ',' + final);
+        scram_proof_at_once("pencil", "ABC", 2, first_bare + ',' + server_first + ',' + final);
     return from_hex("0000000c") + "v=" + encode_base64(proof.server_signature);
   }
 
@@ -74,7 +73,10 @@ class Dialogue {
   bool wants_token = false;
 
  private:
-  std::string answer_of(const HandshakeStep& step) {
+  std::string answer_of(HandshakeStep step) {
+    if (auto* salt = std::get_if<SaltPassword>(&step)) {
+      step = handshake_.on_salted_password(salted_at_once(std::move(salt->salting)));
+    }
     ready = std::holds_alternative<Ready>(step);
     wants_token = std::holds_alternative<GetToken>(step);
     const auto* answer = std::get_if<SendBytes>(&step);

@@ -85,17 +85,14 @@ TEST(StartupHandshake, RefusesOtherAnswersToTheRequestForTls) {
   }
 }
 
-TEST(StartupHandshake, TakesNoticesAtAnyPointAndParametersOnceLetIn) {
+TEST(StartupHandshake, TakesParametersOnceLetIn) {
   auto given = parameters();
   given.max_protocol_version = protocol_3_2;
   Dialogue dialogue(given);
-  const std::string notice("SNOTICE\0Mhello\0\0", 16);
-  dialogue.hear('N', notice);
   dialogue.hear('R', ok);
   dialogue.hear('S', std::string("a\0"
                                  "1\0",
                                  4));
-  dialogue.hear('N', notice);
   dialogue.hear('S', std::string("a\0"
                                  "2\0",
                                  4));
@@ -114,6 +111,18 @@ TEST(StartupHandshake, PassesTheServersErrorOn) {
   Dialogue after(parameters());
   after.hear('R', ok);
   EXPECT_EQ(tests::message_of<ServerError>([&] { after.hear('E', error); }), "FATAL 28P01: no");
+}
+
+TEST(StartupHandshake, TakesAnErrorWithoutALengthForAServerThatCannotServe) {
+  StartupHandshake handshake(parameters());
+  EXPECT_THROW(handshake.on_unframed_error("too early"), std::logic_error);
+  handshake.start();
+  handshake.sent();
+  EXPECT_EQ(tests::message_of<ServerError>(
+                [&] { handshake.on_unframed_error("could not fork: no memory\n"); }),
+            "FATAL 57P03: could not fork: no memory");
+  EXPECT_EQ(tests::message_of<ServerError>([&] { handshake.on_unframed_error("\n"); }),
+            "FATAL 57P03: ");
 }
 
 TEST(StartupHandshake, RefusesMessagesThatDoNotBelongHere) {

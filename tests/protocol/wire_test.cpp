@@ -129,6 +129,36 @@ TEST(MessageFramer, RefusesAMessageAboveTheLimitBeforeItsBodyIsThere) {
   EXPECT_THROW(frame_message(from_hex("44 00000064"), 100), ProtocolError);
 }
 
+TEST(MessageFramer, TakesAnErrorWithoutALengthAtEachCut) {
+  const std::string bytes("Eno\n\0rest", 10);
+  for (std::size_t length = 0; length <= bytes.size(); ++length) {
+    const tests::ExactBuffer cut(std::string_view(bytes).substr(0, length));
+    const auto framing = frame_unframed_error(cut.view(), 100);
+    ASSERT_TRUE(framing);
+    ASSERT_EQ(framing->message.has_value(), length >= 5) << length;
+    if (framing->message) {
+      EXPECT_EQ(framing->message->body, "no\n");
+      EXPECT_EQ(framing->message->size, 5u);
+    } else {
+      EXPECT_GT(framing->bytes_needed, length);
+    }
+  }
+}
+
+TEST(MessageFramer, TakesNoMessageWithALengthForAnErrorWithout) {
+  for (const char* bytes : {"45 00", "45 00000005 00", "45 00010000", "52", "52 6f6f00", "00"}) {
+    EXPECT_FALSE(frame_unframed_error(from_hex(bytes), max_startup_message_bytes)) << bytes;
+  }
+}
+
+TEST(MessageFramer, BoundsAnErrorWithoutALength) {
+  const std::string text = 'E' + std::string(98, 'x');
+  EXPECT_EQ(frame_unframed_error(text, 100)->bytes_needed, 100u);
+  EXPECT_TRUE(frame_unframed_error(text + '\0', 100)->message);
+  EXPECT_THROW(frame_unframed_error(text + 'x', 100), ProtocolError);
+  EXPECT_THROW(frame_unframed_error(text + "x\0", 100), ProtocolError);
+}
+
 TEST(MessageFramer, RefusesAWebServer) {
   EXPECT_THROW(frame_message("HTTP/1.1 400 Bad Request", max_startup_message_bytes), ProtocolError);
 }

@@ -57,6 +57,22 @@ TEST(BoundedMemory, KeepsOnlyTheNewestNotices) {
   EXPECT_TRUE(client.connection.take_notices().empty());
 }
 
+TEST(BoundedMemory, KeepsOnlyTheNewestNoticesOfStartUp) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    for (int i = 0; i < 1'000; ++i) {
+      peer.send(test::notice(std::to_string(i) + std::string(10'000, 'x')));
+    }
+    peer.send(test::welcome());
+    peer.wait_end(std::chrono::seconds(5));
+  }});
+  Client client(server);
+  const auto notices = client.connection.take_notices();
+  EXPECT_GT(notices.size(), 90U);
+  EXPECT_LT(notices.size(), 105U);
+  EXPECT_TRUE(notices.back().message.starts_with("999x"));
+}
+
 TEST(BoundedMemory, CountsWhatASmallNoticeTakes) {
   ScriptedServer server({flood([](int) { return test::message('N', "\0"s); }, 10'000)});
   Client client(server);

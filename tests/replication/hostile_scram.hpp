@@ -2,7 +2,7 @@
 #pragma once
 
 #include "protocol/base64.hpp"
-#include "protocol/scram_proof.hpp"
+#include "tests/protocol/scram_at_once.hpp"
 #include "tests/replication/hostile_server.hpp"
 
 namespace pgcourier::replication::test {
@@ -28,7 +28,7 @@ inline std::string scram_final(const Turn::Heard& heard) {
   const auto proof_at = heard.back().find(",p=");
   if (first_bare.empty() || proof_at == std::string::npos) return "";
   const std::string without_proof = heard.back().substr(1, proof_at - 1);
-  const auto proof = protocol::compute_scram_proof(
+  const auto proof = protocol::scram_proof_at_once(
       "pencil", "ABC", 2, first_bare + ',' + server_first(first_bare) + ',' + without_proof);
   return message('R', big_endian(12) + "v=" + protocol::encode_base64(proof.server_signature)) +
          welcome();

@@ -166,6 +166,22 @@ TEST_F(LiveConnection, KeepsNotices) {
   EXPECT_EQ(notices[0].message, "look");
 }
 
+TEST_F(LiveConnection, KeepsTheNoticesOfStartUp) {
+  Session admin(target());
+  admin.query("CREATE DATABASE notices");
+  admin.query("UPDATE pg_database SET datcollversion = 'old' WHERE datname = 'notices'");
+  auto target = this->target();
+  target.database = "notices";
+  for (const auto purpose : {Purpose::sql, Purpose::replication}) {
+    Session session(target, purpose);
+    const auto notices = session.connection.take_notices();
+    ASSERT_EQ(notices.size(), 1U);
+    EXPECT_EQ(notices[0].severity_unlocalized, "WARNING");
+    EXPECT_THAT(notices[0].message, testing::HasSubstr("collation version"));
+  }
+  admin.query("DROP DATABASE notices WITH (FORCE)");
+}
+
 TEST_F(LiveConnection, LeavesNothingBehindAfterTerminate) {
   Session watcher(target());
   std::string pid;

@@ -136,6 +136,20 @@ class LiveGssSession : public test::LiveRealmTest {
   }
 };
 
+TEST_F(LiveGssSession, TakesEmptyPacketsWithinReason) {
+  const auto many = [](int count, const std::string& text) {
+    return [=](Acceptor& acceptor, Peer& peer) {
+      acceptor.unwrap(acceptor.read_packet());
+      std::string packets;
+      for (int i = 0; i < count; ++i) packets += packet(acceptor.wrap(text));
+      peer.send(packets + packet(acceptor.wrap("end")));
+    };
+  };
+  EXPECT_EQ(heard(many(500, "")), "end");
+  EXPECT_EQ(heard(many(3'000, "x")), std::string(3'000, 'x') + "end");
+  EXPECT_THAT(heard(many(50'000, "")), HasSubstr("nothing but empty packets"));
+}
+
 TEST_F(LiveGssSession, CarriesBytesBothWays) {
   std::string received;
   EXPECT_EQ(heard([&](Acceptor& acceptor, Peer& peer) {

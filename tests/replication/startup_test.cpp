@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "protocol/message_framer.hpp"
 #include "replication/connection.hpp"
 #include "tests/replication/run_awaitable.hpp"
 #include "tests/replication/scripted_server.hpp"
@@ -180,6 +181,99 @@ TEST(Open, RefusesGarbage) {
   ScriptedServer server({[](Peer& peer) {
     peer.read_untyped();
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(server.target()), protocol::ProtocolError);
+}
+
+// In the words of version 2. Short or long, whole or byte by byte, over TCP or a Unix-domain
+// socket.
+TEST(Open, TellsTheReasonOfAPostmasterThatCannotFork) {
+  for (const std::string& reason :
+       {"no"s, "could not fork new process for connection: Cannot allocate memory"s,
+        "could not fork: "s + std::string(60'000, 'x')}) {
+    for (const bool drips : {false, true}) {
+      if (drips && reason.size() > 1'000) continue;
+      ScriptedServer server({[&](Peer& peer) {
+                              peer.read_untyped();
+                              const std::string answer = 'E' + reason + "\n\0"s;
+                              if (!drips) peer.send(answer);
+                              for (const char byte : drips ? answer : "") {
+                                peer.send({byte});
+                                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                              }
+                              peer.read(1);
+                            }},
+                            drips ? ScriptedServer::Over::unix_socket : ScriptedServer::Over::tcp);
+      EXPECT_THAT(open(server.target()), HasSubstr("FATAL 57P03: " + reason.substr(0, 1'000)));
+    }
+  }
+}
+
+TEST(Open, TriesTheNextHostAfterAPostmasterThatCannotFork) {
+  ScriptedServer first({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("Ecould not fork\n\0"s);
+  }});
+  ScriptedServer second({primary});
+  auto target = first.target();
+  target.hosts.push_back(second.host());
+  EXPECT_EQ(open(target), opened(second));
+}
+
+TEST(Open, TakesAnErrorWithoutALengthForTheFirstMessageOnly) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::notice("hello") + "Ecould not fork\n\0"s);
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(server.target()), protocol::ProtocolError);
+}
+
+TEST(Open, BoundsAnErrorWithoutALength) {
+  ScriptedServer endless({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send('E' + std::string(protocol::max_startup_message_bytes, 'x'));
+    peer.read(1);
+  }});
+  EXPECT_THROW(open(endless.target()), protocol::ProtocolError);
+
+  ScriptedServer stalled({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("Ecould not");
+    EXPECT_EQ(peer.read(1), "");
+  }});
+  auto target = stalled.target();
+  target.connect_timeout = std::chrono::milliseconds(100);
+  EXPECT_THAT(open(target), HasSubstr("connect_timeout"));
+
+  ScriptedServer cut({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send("E");
+  }});
+  EXPECT_THAT(open(cut.target()), HasSubstr("closed the connection unexpectedly"));
+}
+
+TEST(Open, KeepsTheNoticesOfStartUp) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::notice("before") + test::welcome() + test::notice("after"));
+    peer.read(1);
+  }});
+  asio::io_context io;
+  Connection connection(io, 1024 * 1024);
+  test::run(io, connection.open(server.target(), Purpose::sql, {}));
+  const auto notices = connection.take_notices();
+  ASSERT_EQ(notices.size(), 1U);
+  EXPECT_EQ(notices[0].message, "before");
+  EXPECT_EQ(notices[0].severity_unlocalized, "NOTICE");
+  EXPECT_EQ(notices[0].sqlstate, "00000");
+}
+
+TEST(Open, RefusesANoticeThatIsNone) {
+  ScriptedServer server({[](Peer& peer) {
+    peer.read_untyped();
+    peer.send(test::message('N', "Shello"));
     peer.read(1);
   }});
   EXPECT_THROW(open(server.target()), protocol::ProtocolError);

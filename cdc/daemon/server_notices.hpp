@@ -1,0 +1,15 @@
+// What a server tells beside its answers, §55.2.7, for the log.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "protocol/server_error.hpp"
+
+namespace pgcourier::cdc::daemon {
+
+// Severity, SQLSTATE and message of each, the oldest first; DETAIL and the rest may hold row
+// values. `connection` says which one. A server that floods us does not flood the log.
+void log_notices(const std::vector<protocol::ServerFields>& notices, std::string_view connection);
+
+}  // namespace pgcourier::cdc::daemon
