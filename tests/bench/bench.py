@@ -1,5 +1,5 @@
 """What draining a slot costs: pg_recvlogical to /dev/null beside pgcourier to null, files and Kafka, interleaved, each
-run on its own copy of the slot. `bench.py --runs 5 --rows 1000000 --only null,files,kafka,large`."""
+run on its own copy of the slot. `bench.py --runs 5 --rows 1000000 --only null,files,kafka,kafka_once,large`."""
 import argparse
 import os
 import shutil
@@ -21,7 +21,8 @@ from harness.waiting import lsn, require  # noqa: E402
 
 ROWS_PER_TRANSACTION = 10
 PEAK_MIB = 64_000_000 / 2**20
-FLOORS = {"null": 1.0, "files": 1.0, "kafka": 0.7}  # times pg_recvlogical
+FLOORS = {"null": 1.0, "files": 1.0, "kafka": 0.7, "kafka_once": 0.6}  # times pg_recvlogical
+SINKS = tuple(FLOORS)  # kafka_once: delivery: exactly_once
 CPU_SECONDS_PER_MILLION = 5.0
 WATCH_SECONDS = 0.1  # between two looks at confirmed_flush
 
@@ -110,7 +111,7 @@ class Bench:
         started = time.monotonic()
         self.server.sql(SCHEMA)
         self.server.sql("SELECT pg_create_logical_replication_slot('base', 'pgoutput')")
-        if wanted & {"null", "files", "kafka"}:
+        if wanted & set(SINKS):
             connection = self.server.connect()
             with connection.cursor() as cursor:
                 cursor.execute("SET synchronous_commit = off")
@@ -149,12 +150,15 @@ class Bench:
 
     def pgcourier(self, sink, large=False, prefix=()):
         slot, end = self.slot("base_large" if large else "base"), self.large_end if large else self.end
-        if sink == "kafka" and self.broker is None:
+        kind, _, once = sink.partition("_")
+        if kind == "kafka" and self.broker is None:
             self.broker = KafkaBroker()
         # The defaults of every setting but where to read and where to write.
-        with Courier(self.server, (sink,), name=slot, brokers=self.broker.bootstrap if self.broker else None,
+        with Courier(self.server, (kind,), name=slot, brokers=self.broker.bootstrap if self.broker else None,
                      source__slot=slot, source__publication="large" if large else "measured") as pipeline:
             pipeline.set("http.listen", "")
+            if once:
+                pipeline.set("sinks.0.kafka.delivery", "exactly_once")
             file, watch = pipeline.file, Watch(self.server, slot, lsn(end))
             started = time.monotonic()
             process = Process(("run", "-c", file, "--until-lsn", end), prefix=prefix)
@@ -172,7 +176,7 @@ class Bench:
     def inspect(self, run, sink, pipeline, process, large):
         """Every row is there: the program's own count and checksum, and those of what it wrote."""
         rows = self.large_rows if large else self.rows
-        end = next(line for line in process.lines if line.get("sink") == sink and "confirmed_lsn" in line)
+        end = next(line for line in process.lines if line.get("sink") == sink.partition("_")[0] and "confirmed_lsn" in line)
         require(int(end["events"]) == rows, f"{sink}: {end['events']} events of {rows}")
         if large:
             return
@@ -190,7 +194,7 @@ class Bench:
             else:
                 records, _ = read_topics(self.broker.bootstrap, pipeline.name, timeout=300)
                 count, unordered = len(records), sum(zlib.crc32(record.value + b"\n") for record in records)
-                self.checksums["kafka"] = unordered
+                self.checksums[sink] = unordered
             require(count == rows, f"{sink} holds {count} of {rows}")
 
     def compare_checksums(self):
@@ -198,9 +202,9 @@ class Bench:
         if "null" in sums and "files" in sums:
             require(sums["null"] == sums["files"], f"null {sums['null']:08x}, files {sums['files']:08x}")
             print(f"checksum of null and of the files' lines: {sums['null']:08x}")
-        if "kafka" in sums and "files_unordered" in sums:
-            require(sums["kafka"] == sums["files_unordered"], "Kafka's records are not the files' lines")
-            print("Kafka's records are the files' lines")
+        for sink in sums.keys() & {"kafka", "kafka_once"} if "files_unordered" in sums else ():
+            require(sums[sink] == sums["files_unordered"], f"{sink}: Kafka's records are not the files' lines")
+            print(f"{sink}: Kafka's records are the files' lines")
 
     def fsyncs(self, sink):
         """Counted by strace in a run of its own; None without strace."""
@@ -233,11 +237,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", default="null,files,kafka,large")
+    parser.add_argument("--only", default="null,files,kafka,kafka_once,large")
     parser.add_argument("--check", action="store_true", help="fail below the floors")
     options = parser.parse_args()
     wanted = set(options.only.split(","))
-    sinks = [sink for sink in ("null", "files", "kafka") if sink in wanted]
+    sinks = [sink for sink in SINKS if sink in wanted]
     print(f"pgcourier {subprocess.run([BINARY, 'version'], stdout=subprocess.PIPE, text=True).stdout.strip()}")
     bench, missed = Bench(options.rows, options.rows), []
     try:
@@ -262,7 +266,7 @@ def main():
                 print(f"fsyncs of {sink}: {bench.fsyncs(sink) if shutil.which('strace') else 'not counted, no strace'}")
         if "large" in wanted:
             print(f"\none transaction of {options.rows} rows")
-            for name in ("pg_recvlogical", "null", "files", "kafka"):
+            for name in ("pg_recvlogical", *SINKS):
                 run = bench.pg_recvlogical(large=True) if name == "pg_recvlogical" else bench.pgcourier(name, large=True)
                 print(f"{name:22}{run.seconds:8.2f} s  CPU {run.cpu:.2f} s  peak {run.peak:.1f} MiB", flush=True)
                 if name != "pg_recvlogical" and run.peak > PEAK_MIB:
