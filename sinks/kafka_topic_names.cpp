@@ -52,4 +52,6 @@ std::string position_topic_name(std::string_view name) { return std::string(name
 
 std::string message_topic_name(std::string_view name) { return std::string(name) + ".message"; }
 
+std::string outcome_topic_name(std::string_view name) { return std::string(name) + ".transaction"; }
+
 }  // namespace pgcourier::sinks
