@@ -13,14 +13,27 @@
 
 namespace pgcourier::cdc {
 
-enum class Operation : std::uint8_t { insert, update, delete_, truncate, message };
+// The last three: of a prepared transaction (two_phase), after its changes or instead of them.
+enum class Operation : std::uint8_t {
+  insert,
+  update,
+  delete_,
+  truncate,
+  message,
+  prepare,
+  commit_prepared,
+  rollback_prepared
+};
+
+constexpr bool is_outcome(Operation operation) { return operation >= Operation::prepare; }
 
 // What the events of a transaction have in common.
 struct TransactionHeader {
-  protocol::Lsn commit_lsn;
+  protocol::Lsn commit_lsn;  // prepared: of its PREPARE; of an outcome: its own
   protocol::PgTime commit_time;
   std::uint32_t xid = 0;
-  std::string_view origin;  // empty unless the server sent one
+  std::string_view origin;    // empty unless the server sent one
+  std::string_view gid = {};  // empty unless it is prepared
 };
 
 struct ChangeEvent {

@@ -32,16 +32,12 @@ Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, SpillStore& s
       encoder_(encoder),
       in_flight_limit_bytes_(settings.in_flight_bytes),
       until_(settings.until),
+      slot_at_(settings.slot_at),
       streamed_(settings.transaction_memory_bytes, spill_store) {
   for (const auto& [sink, position] : sinks) {
     sinks_.push_back(
         {sink, AckTracker(position), position.position, position, position.position, 0, false});
   }
-}
-
-template <typename Message>
-Consumed Pipeline::on(const Message&) {
-  throw protocol::ProtocolError(Message::name, "it was not asked for");
 }
 
 Consumed Pipeline::consume(protocol::ByteView copy_data) {

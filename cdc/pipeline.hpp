@@ -61,6 +61,7 @@ class Pipeline {
     std::size_t in_flight_bytes = 0;
     std::size_t transaction_memory_bytes = 0;  // of open streamed transactions, all together
     std::optional<protocol::Lsn> until;
+    protocol::Lsn slot_at;  // its confirmed position when the session began
     protocol::PgoutputOptions stream;
   };
 
@@ -172,13 +173,24 @@ class Pipeline {
   Consumed on(const protocol::StreamStop& stop);
   Consumed on(const protocol::StreamAbort& abort);
   Consumed on(const protocol::StreamCommit& commit);
-  // Prepared transactions: nobody asks for them.
-  template <typename Message>
-  Consumed on(const Message& message);
+  // pipeline_prepared.cpp
+  Consumed on(const protocol::BeginPrepare& begin);
+  Consumed on(const protocol::Prepare& prepare);
+  Consumed on(const protocol::StreamPrepare& prepare);
+  Consumed on(const protocol::CommitPrepared& commit);
+  Consumed on(const protocol::RollbackPrepared& rollback);
 
   bool keep_for_replay(const protocol::XLogData& data);
   void begin_transaction(const TransactionHeader& transaction);
+  void begin_replay(std::uint32_t xid, protocol::Lsn end_lsn);
   void end_transaction(protocol::Lsn end_lsn);
+  TransactionHeader prepared(protocol::Lsn lsn, protocol::PgTime time, std::uint32_t xid,
+                             protocol::ByteView gid);
+  void require_none(std::string_view message) const;
+  void begin_late(const protocol::BeginPrepare& begin);
+  Consumed replay_late(const protocol::CommitPrepared& commit);
+  void emit_outcome(Operation operation, protocol::Lsn lsn);
+  void emit_replayed_outcomes();
 
   void on_keepalive(const protocol::PrimaryKeepalive& keepalive);
   Consumed stand_alone(const protocol::LogicalMessage& message);
@@ -204,6 +216,7 @@ class Pipeline {
   bool saturated_ = false;
 
   std::optional<protocol::Lsn> until_;
+  protocol::Lsn slot_at_;
   protocol::Lsn received_;
   protocol::Lsn last_commit_lsn_;
   bool reply_requested_ = false;
@@ -227,6 +240,15 @@ class Pipeline {
   bool every_sink_skips_ = false;
   TransactionHeader transaction_;
   std::string origin_;
+  std::string gid_;
+  bool prepares_ = false;  // it ends with Prepare, not with Commit
+  // Prepared before the slot decoded such: all of it comes right before its Commit Prepared, and is
+  // kept until that tells the LSN by which it is done or not.
+  struct LatePrepared {
+    std::uint32_t xid = 0;
+    protocol::Lsn prepare_lsn;
+  };
+  std::optional<LatePrepared> late_;
   TransactionNumber unit_ = 0;
   std::uint64_t seq_ = 0;
   protocol::Lsn change_lsn_;

@@ -43,11 +43,17 @@ bool Pipeline::is_past_the_end(Lsn lsn) {
 }
 
 Consumed Pipeline::on(const protocol::Begin& begin) {
-  if (in_transaction_)
-    throw protocol::ProtocolError("Begin", "the transaction before has no Commit");
+  require_none(protocol::Begin::name);
   if (is_past_the_end(begin.final_lsn)) return Consumed::past_the_end;
-  begin_transaction({begin.final_lsn, begin.commit_time, begin.xid, {}});
+  prepares_ = false;
+  begin_transaction({begin.final_lsn, begin.commit_time, begin.xid, {}, {}});
   return Consumed::done;
+}
+
+void Pipeline::require_none(std::string_view message) const {
+  if (in_transaction_ || late_) {
+    throw protocol::ProtocolError(message, "the transaction before has not ended");
+  }
 }
 
 void Pipeline::begin_transaction(const TransactionHeader& transaction) {
@@ -73,8 +79,8 @@ Consumed Pipeline::on(const protocol::Origin& origin) {
 
 Consumed Pipeline::on(const protocol::Commit& commit) {
   require_transaction(protocol::Commit::name);
-  if (commit.commit_lsn != transaction_.commit_lsn) {
-    throw protocol::ProtocolError("Commit", "its LSN is not the one that Begin announced");
+  if (prepares_ || commit.commit_lsn != transaction_.commit_lsn) {
+    throw protocol::ProtocolError("Commit", "it is not the one that Begin announced");
   }
   end_transaction(commit.end_lsn);
   return Consumed::done;
@@ -212,6 +218,7 @@ void Pipeline::emit(ChangeEvent& event) {
 }
 
 void Pipeline::count(const ChangeEvent& event) {
+  if (is_outcome(event.operation)) return;
   if (!event.relation) {
     ++logical_messages_;
     return;

@@ -9,16 +9,13 @@ namespace {
 // So much is replayed before others get their turn.
 constexpr std::size_t replay_bytes = 256 * 1024;
 
-// Those of a piece begin with the transaction's id; Origin alone does not.
-constexpr std::string_view types_with_xid = "RYIUDTM";
+// Those of a piece begin with the transaction's id, but for Origin.
+constexpr std::string_view kept_types = "ORYIUDTM";
 
 }  // namespace
 
 Consumed Pipeline::on(const protocol::StreamStart& start) {
-  if (in_transaction_) {
-    throw protocol::ProtocolError(protocol::StreamStart::name,
-                                  "the transaction before has no Commit");
-  }
+  require_none(protocol::StreamStart::name);
   streamed_.start_piece(start.xid, start.first_segment);
   relations_.begin_piece(streamed_.pieces());
   piece_xid_ = start.xid;
@@ -27,10 +24,11 @@ Consumed Pipeline::on(const protocol::StreamStart& start) {
 
 // Inside a piece, without decoding it. False: it is none of those that are kept, or is cut short.
 bool Pipeline::keep_for_replay(const protocol::XLogData& data) {
-  if (data.payload.empty()) return false;
+  if (data.payload.empty() || kept_types.find(data.payload.front()) == std::string_view::npos) {
+    return false;
+  }
   std::uint32_t xid = piece_xid_;
-  if (data.payload.front() != 'O') {
-    if (types_with_xid.find(data.payload.front()) == std::string_view::npos) return false;
+  if (data.payload.front() != 'O' && !late_) {
     protocol::WireReader in(data.payload.substr(1));
     xid = in.u32();
     if (xid == 0) return false;
@@ -47,23 +45,26 @@ Consumed Pipeline::on(const protocol::StreamStop&) {
 }
 
 Consumed Pipeline::on(const protocol::StreamAbort& abort) {
+  require_none(protocol::StreamAbort::name);
   if (!streamed_.abort(abort.xid, abort.subtransaction_xid)) throw AmbiguousAbort();
   look_at_streamed();
   return Consumed::done;
 }
 
 Consumed Pipeline::on(const protocol::StreamCommit& commit) {
-  if (in_transaction_) {
-    throw protocol::ProtocolError(protocol::StreamCommit::name,
-                                  "the transaction before has no Commit");
-  }
+  require_none(protocol::StreamCommit::name);
   if (is_past_the_end(commit.commit_lsn)) return Consumed::past_the_end;
-  begin_transaction({commit.commit_lsn, commit.commit_time, commit.xid, {}});
-  replay_ = Replay{streamed_.take(commit.xid), {}, false, commit.end_lsn};
+  prepares_ = false;
+  begin_transaction({commit.commit_lsn, commit.commit_time, commit.xid, {}, {}});
+  decoder_.enter_pieces();
+  begin_replay(commit.xid, commit.end_lsn);
+  return Consumed::must_replay;
+}
+
+void Pipeline::begin_replay(std::uint32_t xid, protocol::Lsn end_lsn) {
+  replay_ = Replay{streamed_.take(xid), {}, false, end_lsn};
   look_at_streamed();
   relations_.begin_replay();
-  decoder_.enter_pieces();
-  return Consumed::must_replay;
 }
 
 Consumed Pipeline::replay() {
@@ -75,6 +76,7 @@ Consumed Pipeline::replay() {
       if (!replay_->transaction.next(message)) {
         decoder_.leave_pieces();
         relations_.end_replay();
+        emit_replayed_outcomes();
         end_transaction(replay_->end_lsn);
         replay_.reset();
         return Consumed::done;

@@ -17,13 +17,15 @@ enum class Routing : std::uint8_t {
   by_table,         // no key: by schema.table
   every_partition,  // truncate
   logical_message,  // no table at all: by prefix
+  outcome,          // of a prepared transaction: by its gid
 };
 
 // The views are valid until Sink::write() returns.
 struct Record {
-  const Relation* relation = nullptr;  // null for logical_message
+  const Relation* relation = nullptr;  // null for logical_message and outcome
   Routing routing = Routing::by_table;
-  std::string_view key;  // the encoded key; empty unless routing is by_key; the prefix of a message
+  std::string_view key;      // the encoded key; empty unless routing is by_key; the prefix of a
+                             // message, the gid of an outcome
   std::string_view value;    // without a line end
   protocol::Lsn commit_lsn;  // of a non-transactional message: its own
   protocol::PgTime commit_time;

@@ -102,6 +102,7 @@ Source read_source(const Section& section, std::vector<std::string>& warnings) {
   source.messages = section.boolean("messages");
   source.heartbeat = section.duration("heartbeat");
   source.streaming = section.text("streaming") != "off";
+  source.two_phase = section.boolean("two_phase");
   source.silence_timeout = section.duration("silence_timeout");
   source.shutdown_grace = section.duration("shutdown_grace");
   return source;

@@ -57,8 +57,8 @@ constexpr auto table = std::to_array<Setting>({
     {.path = "source.two_phase",
      .type = boolean,
      .default_value = "false",
-     .description = "Deliver prepared transactions at PREPARE.",
-     .available = "false"},
+     .description = "Deliver prepared transactions at PREPARE TRANSACTION, and what became of them "
+                    "later (PostgreSQL 15)."},
     {.path = "source.binary",
      .type = boolean,
      .default_value = "false",

@@ -45,6 +45,7 @@ struct Source {
   bool messages = true;                      // logical decoding messages become events
   std::chrono::milliseconds heartbeat = 0s;  // 0: never
   bool streaming = true;                     // large transactions while they are in progress
+  bool two_phase = false;  // prepared transactions at PREPARE TRANSACTION (PostgreSQL 15)
   // A server that is silent for this long is given up, doubled after each session without progress.
   std::chrono::milliseconds silence_timeout = 60s;
   // How long the server's own shutdown may wait for stalled sinks (delivery.md 12).

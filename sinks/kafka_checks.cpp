@@ -80,7 +80,10 @@ class KafkaCheck {
       return;
     }
     const auto [owner, is_new] = owners_.try_emplace(topic, qualified);
-    if (!is_new || topic == position_topic_name(name_) || topic == message_topic_name(name_)) {
+    const bool is_our_own =
+        topic == position_topic_name(name_) || topic == message_topic_name(name_) ||
+        topic == outcome_topic_name(name_) || topic == dead_letter_topic_name(name_);
+    if (!is_new || is_our_own) {
       add(Severity::error,
           "topic " + topic + " would take the events of " +
               (is_new ? "pgcourier itself" : "table " + owner->second) + " and of table " +

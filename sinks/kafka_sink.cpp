@@ -34,12 +34,17 @@ std::size_t to_size(const std::string& digits) {
 
 }  // namespace
 
-KafkaSink::KafkaSink(const config::KafkaSettings& settings, const std::string& name,
-                     KafkaMemory& memory, bool messages)
+KafkaSink::KafkaSink(const config::KafkaSettings& settings, const config::Source& source,
+                     const std::string& name, KafkaMemory& memory)
     : settings_(settings),
       name_(name),
       memory_(memory),
-      messages_(messages),
+      messages_{.wanted = source.messages,
+                .name = message_topic_name(name),
+                .unwanted = "a logical message has come, but source.messages is off"},
+      outcomes_{.wanted = source.two_phase,
+                .name = outcome_topic_name(name),
+                .unwanted = "a prepared transaction has come, but source.two_phase is off"},
       lingers_as_told_(settings.properties.contains("linger.ms") ||
                        settings.properties.contains("queue.buffering.max.ms")),
       producer_(settings_, memory_),
@@ -148,12 +153,13 @@ void KafkaSink::start(const cdc::Bookmark& bookmark) {
     undeliverable_.set_dead_letters(
         open_topic(dead_letter_topic_name(name_), "", "", dead_letter_topic_config));
   }
-  if (!messages_) return;
-  // A pipeline may never see a message, so this topic's troubles wait for the first one.
-  try {
-    message_topic_ = &open_topic(message_topic_name(name_), "", "");
-  } catch (const SinkError& error) {
-    message_topic_problem_ = error.what();
+  for (OwnTopic* own : {&messages_, &outcomes_}) {
+    if (!own->wanted) continue;
+    try {
+      own->topic = &open_topic(own->name, "", "");
+    } catch (const SinkError& error) {
+      own->problem = error.what();
+    }
   }
 }
 
@@ -211,21 +217,21 @@ void KafkaSink::read_limit(KafkaTopic& topic) {
 
 KafkaTopic& KafkaSink::topic_of(const cdc::Record& record) {
   if (record.relation != nullptr) return *by_version_.at(record.relation->version);
-  if (message_topic_ == nullptr) {
-    throw kafka_error(
-        settings_, SinkFailure::unavailable,
-        "a logical message has come, but " +
-            (message_topic_problem_.empty() ? "source.messages is off" : message_topic_problem_));
+  const OwnTopic& own = record.routing == cdc::Routing::outcome ? outcomes_ : messages_;
+  if (own.topic == nullptr) {
+    throw kafka_error(settings_, SinkFailure::unavailable,
+                      own.problem.empty() ? own.unwanted : own.problem);
   }
-  return *message_topic_;
+  return *own.topic;
 }
 
 std::size_t KafkaSink::produce(const cdc::Record& record, cdc::TransactionNumber transaction,
                                const char* key_change, std::size_t& deliveries) {
   KafkaTopic& topic = topic_of(record);
   KafkaRecord kafka;
-  kafka.has_key =
-      record.routing == cdc::Routing::by_key || record.routing == cdc::Routing::logical_message;
+  kafka.has_key = record.routing == cdc::Routing::by_key ||
+                  record.routing == cdc::Routing::logical_message ||
+                  record.routing == cdc::Routing::outcome;
   if (kafka.has_key) kafka.key = record.key;
   kafka.value = record.value;
   kafka.key_change = key_change;

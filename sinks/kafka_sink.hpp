@@ -24,10 +24,10 @@ namespace pgcourier::sinks {
 // threads, which can take a moment: call it on a worker thread.
 class KafkaSink final : public cdc::Sink {
  public:
-  // `messages`: logical decoding messages will come, so their topic is made at the start. `memory`
-  // outlives the sink.
-  KafkaSink(const config::KafkaSettings& settings, const std::string& name, KafkaMemory& memory,
-            bool messages = true);
+  // `source` tells which topics beside those of tables are made at the start. `memory` outlives the
+  // sink.
+  KafkaSink(const config::KafkaSettings& settings, const config::Source& source,
+            const std::string& name, KafkaMemory& memory);
 
   const std::string& id() const override { return settings_.id; }
   std::optional<cdc::Bookmark> peek_bookmark() override;
@@ -71,7 +71,16 @@ class KafkaSink final : public cdc::Sink {
   const config::KafkaSettings settings_;
   const std::string name_;
   KafkaMemory& memory_;
-  const bool messages_;
+  // A topic of no table. Its troubles wait for the first record: there may never be one.
+  struct OwnTopic {
+    bool wanted = false;
+    std::string name;
+    std::string unwanted;  // what is wrong when a record comes nevertheless
+    KafkaTopic* topic = nullptr;
+    std::string problem = {};
+  };
+  OwnTopic messages_;
+  OwnTopic outcomes_;
   const bool lingers_as_told_;  // the user's linger.ms holds for a quiet stream too
 
   std::unique_ptr<KafkaAdmin> admin_;
@@ -80,8 +89,6 @@ class KafkaSink final : public cdc::Sink {
   std::optional<KafkaTransactions> transactions_;  // exactly once
 
   std::vector<KafkaTopic*> by_version_;  // Relation::version → topic
-  KafkaTopic* message_topic_ = nullptr;
-  std::string message_topic_problem_;
   KafkaTopic* position_topic_ = nullptr;
 
   // As read last; started_with_ is what this session's records go on from.

@@ -56,4 +56,6 @@ std::string dead_letter_topic_name(std::string_view name) {
   return std::string(name) + ".dead_letter";
 }
 
+std::string outcome_topic_name(std::string_view name) { return std::string(name) + ".transaction"; }
+
 }  // namespace pgcourier::sinks

@@ -19,5 +19,6 @@ std::string topic_name_problem(std::string_view topic);
 std::string position_topic_name(std::string_view name);  // the bookmarks: delivery.md 8
 std::string message_topic_name(std::string_view name);   // logical decoding messages
 std::string dead_letter_topic_name(std::string_view name);
+std::string outcome_topic_name(std::string_view name);  // of prepared transactions
 
 }  // namespace pgcourier::sinks

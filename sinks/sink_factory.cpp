@@ -23,8 +23,8 @@ struct Maker {
   SinkMemory& memory;
 
   std::unique_ptr<cdc::Sink> operator()(const config::KafkaSettings& kafka) const {
-    return std::make_unique<KafkaSink>(kafka, settings.name, memory.kafka[kafka.id],
-                                       settings.source.messages);
+    return std::make_unique<KafkaSink>(kafka, settings.source, settings.name,
+                                       memory.kafka[kafka.id]);
   }
   std::unique_ptr<cdc::Sink> operator()(const config::FilesSettings& files) const {
     return std::make_unique<FileSink>(files, settings.name);

@@ -100,6 +100,7 @@ asio::awaitable<void> Session::stream_until_the_end() {
                          .in_flight_bytes = context_.settings.limits.in_flight_bytes,
                          .transaction_memory_bytes = context_.settings.limits.transaction_memory,
                          .until = started_.until,
+                         .slot_at = started_.server.confirmed_flush,
                          .stream = started_.stream_options});
   feedback_.emplace(started_.server.confirmed_flush, status_interval(started_.wal_sender_timeout));
   context_.status.attach(*pipeline_);

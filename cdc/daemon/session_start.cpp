@@ -120,6 +120,10 @@ asio::awaitable<void> SessionStart::take_slot() {
 // Finds the slot or makes it. False: somebody uses it.
 asio::awaitable<bool> SessionStart::prepare_slot() {
   const auto& settings = context_.settings.source;
+  if (settings.two_phase && started_.stream->server_version() < 150000) {
+    throw StopError(exit_settings, "source.two_phase: true needs PostgreSQL 15; this server is " +
+                                       context_.status.source().server_version);
+  }
   std::optional<replication::SlotInfo> slot;
   {
     const auto sql = co_await started_.sql->lease();
@@ -186,6 +190,7 @@ asio::awaitable<void> SessionStart::create_slot() {
   protocol::CreateLogicalSlot options;
   options.slot = context_.settings.source.slot;
   options.failover = version >= 170000 && !started_.server.standby;
+  options.two_phase = context_.settings.source.two_phase;
   context_.status.enter(PipelineState::connecting, "creating the replication slot");
   // tell_blockers() never ends by itself.
   co_await first_of(send_create(options), tell_blockers());
@@ -234,11 +239,16 @@ asio::awaitable<bool> SessionStart::try_start_replication() {
   options.slot = settings.slot;
   options.publications = {settings.publication};
   options.messages = settings.messages;
+  if (settings.two_phase) {
+    started_.stream_options.two_phase = true;
+    options.two_phase = true;
+    options.proto_version = 3;
+  }
   const bool streams = settings.streaming && !context_.memory.next_without_streaming;
   if (streams) {
     started_.stream_options.streaming = protocol::Streaming::on;
     options.streaming = "on";
-    options.proto_version = 2;
+    options.proto_version = std::max(options.proto_version, 2);
   }
   if (version >= 160000) {
     options.origin = settings.origin;

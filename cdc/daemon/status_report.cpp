@@ -111,6 +111,12 @@ std::string_view name_of(Operation operation) {
       return "truncate";
     case Operation::message:
       return "message";
+    case Operation::prepare:
+      return "prepare";
+    case Operation::commit_prepared:
+      return "commit_prepared";
+    case Operation::rollback_prepared:
+      return "rollback_prepared";
   }
   return "unknown";
 }

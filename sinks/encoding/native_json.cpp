@@ -58,6 +58,11 @@ void NativeJson::begin(const cdc::TransactionHeader& transaction) {
     tail_ += ",\"origin\":";
     append_json_string(tail_, transaction.origin);
   }
+  gid_ = transaction.gid;
+  if (!gid_.empty()) {
+    tail_ += ",\"gid\":";
+    append_json_string(tail_, gid_);
+  }
   tail_ += '}';
 }
 
@@ -74,12 +79,19 @@ void NativeJson::encode(const ChangeEvent& event) {
       return encode_truncate(event);
     case Operation::message:
       return encode_message(event);
+    case Operation::prepare:
+      return encode_outcome("prepare", event);
+    case Operation::commit_prepared:
+      return encode_outcome("commit_prepared", event);
+    case Operation::rollback_prepared:
+      return encode_outcome("rollback_prepared", event);
   }
 }
 
 const cdc::EncodedEvent& NativeJson::finish(std::optional<protocol::Lsn> end_lsn) {
   close(record_, end_lsn, encoded_.record);
   if (encoded_.record.routing == Routing::logical_message) encoded_.record.key = prefix_;
+  if (encoded_.record.routing == Routing::outcome) encoded_.record.key = gid_;
   if (encoded_.key_changed) {
     encoded_.removal = encoded_.insertion = encoded_.record;
     close(removal_, std::nullopt, encoded_.removal);
@@ -165,6 +177,16 @@ void NativeJson::encode_message(const ChangeEvent& event) {
   record_.key_begin = record_.key_end = 0;
   prefix_ = event.prefix;
   encoded_.record.routing = Routing::logical_message;
+}
+
+void NativeJson::encode_outcome(std::string_view operation, const ChangeEvent& event) {
+  TextBuffer& out = record_.value;
+  out = "{\"op\":\"";
+  out += operation;
+  out += '"';
+  append_position(record_, event);
+  record_.key_begin = record_.key_end = 0;
+  encoded_.record.routing = Routing::outcome;
 }
 
 void NativeJson::start(Draft& draft, std::string_view operation, const Relation& relation) {

@@ -63,6 +63,7 @@ class NativeJson : public cdc::Encoder {
   void encode_row_change(const cdc::ChangeEvent& event);
   void encode_truncate(const cdc::ChangeEvent& event);
   void encode_message(const cdc::ChangeEvent& event);
+  void encode_outcome(std::string_view operation, const cdc::ChangeEvent& event);
 
   void start(Draft& draft, std::string_view operation, const cdc::Relation& relation);
   template <RowAt row>
@@ -89,6 +90,7 @@ class NativeJson : public cdc::Encoder {
   Draft removal_;
   Draft insertion_;
   std::string prefix_;  // of a message: its record's key
+  std::string gid_;     // of the transaction, if it is prepared
   cdc::EncodedEvent encoded_;
 };
 

@@ -38,11 +38,6 @@ TEST(Pipeline, RefusesATransactionThatComesAgain) {
   h.transaction({0x110}, {0x120}, 1);
 }
 
-TEST(Pipeline, RefusesAPreparedTransaction) {
-  PipelineHarness h;
-  EXPECT_THROW(h.take("b" + std::string(28, '\1') + std::string("gid", 4)), ProtocolError);
-}
-
 TEST(Pipeline, RefusesANonTransactionalMessageInsideATransaction) {
   PipelineHarness h;
   h.take(begin(Lsn{0x100}));

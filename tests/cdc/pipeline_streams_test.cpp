@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/protocol_error.hpp"
+#include "tests/cdc/pgoutput_stream_bytes.hpp"
 #include "tests/cdc/pipeline_support.hpp"
 
 namespace pgcourier::cdc {
@@ -12,42 +13,6 @@ using namespace test;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-std::string stream_start(std::uint32_t xid, bool first) {
-  std::string out = "S";
-  WireWriter to(out);
-  to.u32(xid);
-  to.u8(first ? 1 : 0);
-  return out;
-}
-const std::string stream_stop = "E";
-
-std::string stream_commit(std::uint32_t xid, Lsn commit_lsn, Lsn end_lsn) {
-  std::string out = "c";
-  WireWriter to(out);
-  to.u32(xid);
-  to.u8(0);
-  to.lsn(commit_lsn);
-  to.lsn(end_lsn);
-  to.time({});
-  return out;
-}
-
-std::string stream_abort(std::uint32_t xid, std::uint32_t subtransaction_xid) {
-  std::string out = "A";
-  WireWriter to(out);
-  to.u32(xid);
-  to.u32(subtransaction_xid);
-  return out;
-}
-
-// As it comes in a piece.
-std::string by(std::uint32_t xid, const std::string& message) {
-  std::string out = message.substr(0, 1);
-  WireWriter to(out);
-  to.u32(xid);
-  return out + message.substr(1);
-}
 
 std::string row(const std::string& id = "1") { return insert(1, {text(id), null()}); }
 

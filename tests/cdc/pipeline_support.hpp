@@ -20,12 +20,15 @@ class FakeEncoder : public cdc::Encoder {
  public:
   void begin(const cdc::TransactionHeader& transaction) override {
     headers.push_back(std::string(transaction.origin));
+    gids.push_back(std::string(transaction.gid));
   }
 
   void encode(const cdc::ChangeEvent& event) override {
     EXPECT_TRUE(finished_) << "the event before was not finished";
     finished_ = false;
-    static constexpr const char* names[] = {"insert", "update", "delete", "truncate", "message"};
+    static constexpr const char* names[] = {"insert",          "update",           "delete",
+                                            "truncate",        "message",          "prepare",
+                                            "commit_prepared", "rollback_prepared"};
     text_ = names[static_cast<std::size_t>(event.operation)];
     text_ += ' ' + (event.relation ? event.relation->table : std::string());
     if (event.transactional) text_ += '#' + std::to_string(event.seq);
@@ -44,6 +47,7 @@ class FakeEncoder : public cdc::Encoder {
   std::vector<std::string> take_unfitting() override { return {}; }
 
   std::vector<std::string> headers;  // the origin of each begin()
+  std::vector<std::string> gids;
 
  private:
   bool finished_ = true;
@@ -124,6 +128,7 @@ class PipelineHarness {
     std::size_t limit = 1 << 20;
     std::optional<Lsn> until = std::nullopt;
     std::size_t transaction_memory = 1 << 20;
+    Lsn slot_at = {};
   };
 
   PipelineHarness() : PipelineHarness(Options{}) {}
@@ -134,6 +139,7 @@ class PipelineHarness {
                                          .in_flight_bytes = options.limit,
                                          .transaction_memory_bytes = options.transaction_memory,
                                          .until = options.until,
+                                         .slot_at = options.slot_at,
                                          .stream = {protocol::Streaming::on, true}}) {}
 
   cdc::Consumed take(const std::string& payload, Lsn start = {}) {

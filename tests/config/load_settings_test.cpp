@@ -69,7 +69,7 @@ source:
   create_publication: true
   tables: [public.*, "re:^shop\\."]
   streaming: off
-  two_phase: false
+  two_phase: true
   binary: false
   origin: none
   messages: false
@@ -103,6 +103,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(settings.source.tables, (std::vector<std::string>{"public.*", "re:^shop\\."}));
   EXPECT_EQ(settings.source.origin, "none");
   EXPECT_FALSE(settings.source.messages);
+  EXPECT_TRUE(settings.source.two_phase);
   EXPECT_EQ(settings.source.silence_timeout, 5min);
   EXPECT_EQ(settings.source.shutdown_grace, 1s);
   const auto& kafka = std::get<KafkaSettings>(settings.sinks.at(0));

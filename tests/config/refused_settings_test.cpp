@@ -142,9 +142,6 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
     return head + "sinks:\n  - kafka:\n      " + setting + "\n      brokers: b\n";
   };
   expect_all({
-      {source("two_phase: true"),
-       "shop.yaml:3:14: source.two_phase: true is not available in this version of pgcourier, only "
-       "false"},
       {source("binary: true"),
        "shop.yaml:3:11: source.binary: true is not available in this version of pgcourier, only "
        "false"},

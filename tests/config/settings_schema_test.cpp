@@ -39,7 +39,7 @@ TEST(SettingsSchema, SaysWhatIsRequiredAllowedAndDefault) {
   const json& source = schema["properties"]["source"];
   EXPECT_EQ(source["required"], (json{"url", "publication", "slot"}));
   EXPECT_EQ(source["properties"]["create_slot"]["default"], true);
-  EXPECT_EQ(source["properties"]["two_phase"]["anyOf"][0], (json{{"const", false}}));
+  EXPECT_EQ(source["properties"]["binary"]["anyOf"][0], (json{{"const", false}}));
   EXPECT_EQ(source["properties"]["slot"]["pattern"], R"(^([a-z0-9_]{1,63})$|\$\{)");
   EXPECT_EQ(schema["properties"]["log"]["properties"]["level"]["anyOf"][0]["enum"],
             (json{"debug", "info", "warn", "error"}));

@@ -100,7 +100,7 @@ TEST(ViewSlot, RefusesASlotThatServesSomethingElse) {
       {"plugin 'wal2json'", [](SlotInfo& slot) { slot.plugin = "wal2json"; }},
       {"database 'stock'", [](SlotInfo& slot) { slot.database = "stock"; }},
       {"it is temporary, logical", [](SlotInfo& slot) { slot.temporary = true; }},
-      {"two_phase", [](SlotInfo& slot) { slot.two_phase = true; }},
+      {"made with two_phase: set", [](SlotInfo& slot) { slot.two_phase = true; }},
       // Whose it is comes before whether it is whole.
       {"plugin 'wal2json'",
        [](SlotInfo& slot) {
@@ -123,6 +123,21 @@ TEST(ViewSlot, RefusesASlotThatServesSomethingElse) {
     EXPECT_EQ(findings.exit_code(), 78);
     EXPECT_THAT(findings.first_error()->what, HasSubstr(refused.says));
   }
+}
+
+TEST(ViewSlot, WantsTwoPhaseOnlyAndAlwaysIfTheSettingsDo) {
+  auto source = shop_settings().source;
+  source.two_phase = true;
+  auto slot = our_slot();
+  try {
+    view_slot(slot, source, "shop");
+    ADD_FAILURE() << "not refused";
+  } catch (const StopError& error) {
+    EXPECT_EQ(error.exit_code(), 78);
+    EXPECT_THAT(error.what(), HasSubstr("made without two_phase: set source.two_phase: false"));
+  }
+  slot.two_phase = true;
+  EXPECT_EQ(view_slot(slot, source, "shop").state, SlotState::present);
 }
 
 TEST(SlotUser, IsReadFromTheProcessThatHoldsTheSlot) {

@@ -56,7 +56,7 @@ class KafkaLive : public testing::Test {
   }
 
   std::unique_ptr<KafkaSink> make() {
-    return std::make_unique<KafkaSink>(settings_, name_, memory_);
+    return std::make_unique<KafkaSink>(settings_, config::Source{}, name_, memory_);
   }
 
   std::unique_ptr<KafkaSink> started() {

@@ -35,12 +35,13 @@ class KafkaSinkTest : public testing::Test {
     cluster_ = rd_kafka_handle_mock_cluster(client_.get());
     rd_kafka_mock_topic_create(cluster_, "shop.__position", 1, 1);
     rd_kafka_mock_topic_create(cluster_, "shop.message", partitions, 1);
+    rd_kafka_mock_topic_create(cluster_, "shop.transaction", partitions, 1);
     rd_kafka_mock_topic_create(cluster_, "shop.public.orders", partitions, 1);
     settings_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
   }
 
   std::unique_ptr<KafkaSink> make() {
-    return std::make_unique<KafkaSink>(settings_, "shop", memory_);
+    return std::make_unique<KafkaSink>(settings_, source_, "shop", memory_);
   }
 
   std::unique_ptr<KafkaSink> started() {
@@ -64,6 +65,7 @@ class KafkaSinkTest : public testing::Test {
   rd_kafka_mock_cluster_t* cluster_ = nullptr;  // the client's
   config::KafkaSettings settings_;
   KafkaMemory memory_;
+  config::Source source_;
   cdc::Relation orders_ = tests::relation(0, "public", "orders");
 };
 
@@ -179,6 +181,29 @@ TEST_F(KafkaSinkTest, SendsLogicalMessagesToTheirOwnTopicByPrefix) {
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].key, "prefix");
   EXPECT_GT(records[0].timestamp_ms, 1'700'000'000'000);
+}
+
+TEST_F(KafkaSinkTest, SendsWhatBecameOfPreparedTransactionsToATopicByGid) {
+  cdc::Record outcome;
+  outcome.routing = Routing::outcome;
+  outcome.key = "gid";
+  outcome.value = "prepare";
+  EXPECT_THAT(error_of([&] { KafkaDriver(*started()).write(outcome); }).what(),
+              HasSubstr("source.two_phase is off"));
+
+  source_.two_phase = true;
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  driver.write(outcome);
+  outcome.value = "commit_prepared";
+  driver.write(outcome);
+  ASSERT_TRUE(driver.wait_for_all());
+  const auto records = read("shop.transaction");
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].partition, records[1].partition);
+  EXPECT_EQ(records[0].key, "gid");
+  EXPECT_EQ(records[0].value, "prepare");
+  EXPECT_EQ(records[1].value, "commit_prepared");
 }
 
 TEST_F(KafkaSinkTest, RemembersTheBookmarkItStartsWith) {

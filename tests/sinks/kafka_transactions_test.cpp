@@ -44,7 +44,7 @@ class KafkaTransactionsTest : public testing::Test {
   }
 
   void start() {
-    sink_ = std::make_unique<KafkaSink>(settings_, "shop", memory_);
+    sink_ = std::make_unique<KafkaSink>(settings_, config::Source{}, "shop", memory_);
     sink_->start(sink_->open().value_or(kafka_bookmark(0x10)));
     sink_->prepare(orders_);
   }
@@ -224,7 +224,7 @@ TEST_F(KafkaTransactionsTest, GoesOnWithTheBookmarkOfTheLastSession) {
   commit();
   ASSERT_TRUE(wait_for_bookmark());
   sink_->close();
-  sink_ = std::make_unique<KafkaSink>(settings_, "shop", memory_);
+  sink_ = std::make_unique<KafkaSink>(settings_, config::Source{}, "shop", memory_);
   const auto bookmark = sink_->open();
   ASSERT_TRUE(bookmark);
   EXPECT_EQ(bookmark->position.position, end_lsn_);

@@ -70,10 +70,12 @@ SlotView view_slot(const std::optional<replication::SlotInfo>& slot, const confi
                         "'; a logical one with pgoutput in database '" + database +
                         "' is needed: change source.slot");
   }
-  if (slot->two_phase) {
-    throw StopError(exit_settings, "the replication slot " + source.slot +
-                                       " was made with two_phase, which source.two_phase: false"
-                                       " does not match: change source.slot");
+  if (slot->two_phase != source.two_phase) {
+    throw StopError(exit_settings,
+                    "the replication slot " + source.slot + " was made with" +
+                        (slot->two_phase ? " two_phase" : "out two_phase") +
+                        ": set source.two_phase: " + (slot->two_phase ? "true" : "false") +
+                        ", or change source.slot");
   }
   if (slot->wal_status == "lost" || !slot->invalidation_reason.empty()) {
     return {SlotState::invalidated,

@@ -36,7 +36,7 @@ std::int64_t number(const std::string& text) {
 }
 
 void check_decoding(const std::string& wal_level, bool standby, int version,
-                    const std::string& origin, bool bookmark_exists, Findings& findings) {
+                    const config::Source& source, bool bookmark_exists, Findings& findings) {
   if (wal_level == "logical") {
     findings.ok("wal_level", wal_level);
   } else {
@@ -49,9 +49,14 @@ void check_decoding(const std::string& wal_level, bool standby, int version,
                    "this server is a standby, and before PostgreSQL 16 none can decode",
                    "name the primary in source.url");
   }
-  if (origin != "any" && version < 160000) {
-    findings.error("origin", exit_settings, "source.origin: " + origin + " needs PostgreSQL 16",
+  if (source.origin != "any" && version < 160000) {
+    findings.error("origin", exit_settings,
+                   "source.origin: " + source.origin + " needs PostgreSQL 16",
                    "leave source.origin at any");
+  }
+  if (source.two_phase && version < 150000) {
+    findings.error("two_phase", exit_settings, "source.two_phase: true needs PostgreSQL 15",
+                   "leave source.two_phase at false");
   }
 }
 
@@ -78,8 +83,8 @@ boost::asio::awaitable<void> check_server(replication::Connection& sql,
   const auto& row = single_row(answer, 8, "settings");
   const auto text = [&row](std::size_t column) { return row[column].value_or(""); };
 
-  check_decoding(text(0), text(1) == "t", sql.server_version(), settings.source.origin,
-                 bookmark_exists, findings);
+  check_decoding(text(0), text(1) == "t", sql.server_version(), settings.source, bookmark_exists,
+                 findings);
 
   const std::string slots = text(3) + " of max_replication_slots " + text(2) + " are in use";
   if (slot_is_needed && number(text(3)) >= number(text(2))) {

@@ -47,12 +47,24 @@ class Replica:
 
     def __init__(self):
         self.tables = {}
+        self.prepared = {}  # by gid: its changes
 
     def rows(self, table):
         return self.tables.get(table, Table()).all_rows()
 
     def apply(self, event):
-        if event["op"] == "message":
+        if event["op"] == "commit_prepared":
+            for change in self.prepared.pop(event["gid"]):
+                self.change(change)
+        elif event["op"] == "rollback_prepared":
+            del self.prepared[event["gid"]]
+        elif "gid" in event:
+            self.prepared.setdefault(event["gid"], []).append(event)
+        else:
+            self.change(event)
+
+    def change(self, event):
+        if event["op"] in ("message", "prepare"):
             return
         table = self.tables.setdefault(f'{event["schema"]}.{event["table"]}', Table())
         if event["op"] == "truncate":

@@ -86,7 +86,8 @@ class Delivery:
         if publication is not None:  # else made later, by the case
             name = settings["source__publication"].replace('"', '""')
             self.sql(f'CREATE PUBLICATION "{name}" {publication}')
-        self.server.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", settings["source__slot"])
+        self.server.sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput', false, %s)", settings["source__slot"],
+                        settings.get("source__two_phase", False))
 
     def sql(self, *statements):
         """Runs each in a transaction of its own."""

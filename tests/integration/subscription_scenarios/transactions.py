@@ -1,11 +1,12 @@
 """015 to 023: large transactions with sub-transactions, aborts and DDL, messages, prepared transactions. The large ones are
-streamed, which is checked; `two_phase` is refused so far: prepared ones are delivered at their commit."""
+streamed, which is checked."""
 import base64
 import contextlib
 
 from harness.replica import Replayed
-from harness.shared import refused
 from harness.waiting import equal, lsn, require, wait_for
+
+from . import since
 
 TEST_TAB = "CREATE TABLE test_tab (a int PRIMARY KEY, b text); CREATE TABLE small (a int PRIMARY KEY)"
 
@@ -131,11 +132,33 @@ def scenario_020_messages(server):
 
 
 # -- 021 to 023 ------------------------------------------------------------------------------------------------------
+def outcomes_of(events):
+    return [(event["op"], event["gid"]) for event in events if event["op"].split("_")[0] in ("prepare", "commit", "rollback")]
+
+
+@since(15)
 def scenario_021_twophase(server):
-    """Delivered at COMMIT PREPARED, in its order, never at ROLLBACK PREPARED; across restarts of both sides in between."""
+    """Delivered at PREPARE, and the outcomes in their order; across restarts of both sides in between."""
     with Replayed(TEST_TAB, "FOR TABLE test_tab, small", of=server, source__two_phase=True) as case:
-        refused(case.courier, 78, "two_phase")
-        case.courier.set("source.two_phase", False)
+        case.sql("BEGIN; INSERT INTO small VALUES (1); SAVEPOINT s; INSERT INTO small VALUES (2); ROLLBACK TO s; "
+                 "INSERT INTO small VALUES (3); PREPARE TRANSACTION 'kept'",
+                 "BEGIN; INSERT INTO small VALUES (10); PREPARE TRANSACTION 'lost'",
+                 "BEGIN; ALTER TABLE test_tab ADD c int; INSERT INTO test_tab VALUES (1, 'x', 2); PREPARE TRANSACTION 'ddl'",
+                 "INSERT INTO small VALUES (20)")
+        events = case.replayed("small")  # only what has committed counts
+        equal([(event.get("gid"), event["after"]["a"]) for event in events if "after" in event],
+              [("kept", 1), ("kept", 3), ("lost", 10), ("ddl", 1), (None, 20)])
+        equal(outcomes_of(events), [("prepare", "kept"), ("prepare", "lost"), ("prepare", "ddl")])
+        server.restart("immediate")
+        case.sql("COMMIT PREPARED 'ddl'", "INSERT INTO small VALUES (21)", "ROLLBACK PREPARED 'lost'", "COMMIT PREPARED 'kept'")
+        later = case.replayed("test_tab", "small")[len(events):]
+        equal([(event["op"], event.get("gid")) for event in later],
+              [("commit_prepared", "ddl"), ("insert", None), ("rollback_prepared", "lost"), ("commit_prepared", "kept")])
+
+
+def scenario_021_twophase_off(server):
+    """Delivered at COMMIT PREPARED, in its order, never at ROLLBACK PREPARED; across restarts of both sides in between."""
+    with Replayed(TEST_TAB, "FOR TABLE test_tab, small", of=server) as case:
         case.sql("BEGIN; INSERT INTO small VALUES (1); SAVEPOINT s; INSERT INTO small VALUES (2); ROLLBACK TO s; "
                  "INSERT INTO small VALUES (3); PREPARE TRANSACTION 'kept'",
                  "BEGIN; INSERT INTO small VALUES (10); PREPARE TRANSACTION 'lost'",
@@ -150,7 +173,22 @@ def scenario_021_twophase(server):
         require(events[3]["xid"] == events[4]["xid"] < events[1]["xid"] < events[0]["xid"] < events[2]["xid"], "the xids of PREPARE")
 
 
+@since(15)
 def scenario_023_twophase_stream(server):
+    """Large ones with savepoints, delivered at PREPARE: committed while others run, and rolled back."""
+    with Replayed(TEST_TAB, "FOR TABLE test_tab, small", of=server, source__two_phase=True) as case:
+        case.sql("BEGIN; " + rows(1, 2000) + "; SAVEPOINT s; " + rows(2001, 3000) + "; ROLLBACK TO s; "
+                 "UPDATE test_tab SET b = a WHERE a % 2 = 0; DELETE FROM test_tab WHERE a % 3 = 0; PREPARE TRANSACTION 'large'",
+                 "BEGIN; " + rows(5001, 7000) + "; PREPARE TRANSACTION 'lost'", "INSERT INTO small VALUES (1)")
+        events = case.replayed("small", test_tab="SELECT * FROM test_tab WHERE false")
+        equal([event.get("gid") for event in events], ["large"] * (2000 + 1000 + 666 + 1) + ["lost"] * 2001 + [None])
+        case.sql("ROLLBACK PREPARED 'lost'", "BEGIN; INSERT INTO small VALUES (2); COMMIT", "COMMIT PREPARED 'large'")
+        later = case.replayed("test_tab", "small")[len(events):]
+        equal(outcomes_of(later), [("rollback_prepared", "lost"), ("commit_prepared", "large")])
+        require_streamed(case)
+
+
+def scenario_023_twophase_stream_off(server):
     """Large ones with savepoints: committed while others run, and rolled back."""
     with Replayed(TEST_TAB, "FOR TABLE test_tab, small", of=server) as case:
         case.sql("BEGIN; " + rows(1, 2000) + "; SAVEPOINT s; " + rows(2001, 3000) + "; ROLLBACK TO s; "

@@ -291,6 +291,33 @@ TEST_F(NativeJsonTest, TheOriginStandsWhereTheServerSentOne) {
       value(insert(row)).ends_with(R"("xid":748,"commit_ts":"2026-11-22T10:00:00.123456Z"})"));
 }
 
+TEST_F(NativeJsonTest, WhatBecameOfAPreparedTransactionHasItsGidAsKey) {
+  encoder_.begin({commit_lsn, commit_time, 747, {}, "order \"7\""});
+  const Values row{text("7"), text("12"), null()};
+  EXPECT_TRUE(value(insert(row))
+                  .ends_with(R"("commit_ts":"2026-11-22T10:00:00.123456Z","gid":"order \"7\""})"));
+  const std::pair<Operation, std::string> outcomes[] = {
+      {Operation::prepare, "prepare"},
+      {Operation::commit_prepared, "commit_prepared"},
+      {Operation::rollback_prepared, "rollback_prepared"}};
+  for (const auto& [operation, name] : outcomes) {
+    ChangeEvent outcome;
+    outcome.operation = operation;
+    outcome.lsn = commit_lsn;
+    outcome.seq = 1;
+    const cdc::Record& record = encode(outcome, end_lsn).record;
+    EXPECT_EQ(record.value, "{\"op\":\"" + name +
+                                R"(","lsn":"0/16B3800","commit_lsn":"0/16B3800","seq":1,)"
+                                R"("last":true,"end_lsn":"0/16B3830","xid":747,)"
+                                R"("commit_ts":"2026-11-22T10:00:00.123456Z",)"
+                                R"("gid":"order \"7\""})");
+    EXPECT_EQ(record.key, "order \"7\"");
+    EXPECT_EQ(record.routing, Routing::outcome);
+    EXPECT_EQ(record.relation, nullptr);
+    EXPECT_TRUE(record.has_commit_time);
+  }
+}
+
 TEST_F(NativeJsonTest, NamesAreEscaped) {
   orders_.schema = "my \"schema\"";
   orders_.table = "Größe\\";
