@@ -24,6 +24,7 @@ using TransactionNumber = std::uint64_t;
 // Why a sink cannot go on; the daemon's retry_policy turns it into "again" or an exit code.
 enum class SinkFailure : std::uint8_t {
   unavailable,    // time or an operator outside heals it: broker away, disk full, ACL (exit 69)
+  once_more,      // the next session will do it another way: at once
   undeliverable,  // one record can't be delivered under the policy (exit 65)
   not_permitted,  // folder or file (exit 77)
   settings,       // settings and sink contradict each other: partition count changed (exit 78)

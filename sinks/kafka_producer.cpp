@@ -255,7 +255,7 @@ void KafkaProducer::take_reports(rd_kafka_event_t* event, KafkaReports& reports)
   trouble_.clear();
   if (singly_ && events_acknowledged_ >= singly_records) {
     memory_.sends_singly = false;
-    fail(SinkFailure::unavailable,
+    fail(SinkFailure::once_more,
          std::to_string(events_acknowledged_) +
              " records were sent by themselves and taken: in batches again");
   }
@@ -272,7 +272,7 @@ void KafkaProducer::refused(const KafkaTopic& topic, const rd_kafka_message_t& m
     memory_.refused.insert(fingerprint(topic.name, key, value));
   }
   memory_.sends_singly = true;
-  fail(SinkFailure::unavailable,
+  fail(SinkFailure::once_more,
        what + (singly_ ? "; it is the record itself" : "; each record is sent by itself now"));
 }
 

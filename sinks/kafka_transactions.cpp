@@ -189,7 +189,7 @@ void KafkaTransactions::too_long(Clock::time_point now) {
   }
   const bool given = settings_.properties.contains("transaction.timeout.ms");
   if (!given && !std::exchange(memory_.needs_longest_transactions, true)) {
-    throw kafka_error(settings_, SinkFailure::unavailable,
+    throw kafka_error(settings_, SinkFailure::once_more,
                       "a source transaction is longer than a Kafka transaction may be (" + figures +
                           "): it is tried again with the brokers' transaction.max.timeout.ms");
   }

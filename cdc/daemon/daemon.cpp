@@ -113,7 +113,9 @@ class Daemon {
       } else if (attempt < 4) {
         silence_timeout *= 2;
       }
-      co_await wait_before_retry(next_step(failure, session.bookmark_exists()), attempt++);
+      const auto step = next_step(failure, session.bookmark_exists());
+      co_await wait_before_retry(step, attempt);
+      if (!step.at_once) ++attempt;
       if (stopping_ || stopped_for_good_) co_return;
       status_.reconnecting();
     }
@@ -144,7 +146,7 @@ class Daemon {
       }
       co_return;
     }
-    const auto delay = retry_delay(attempt);
+    const auto delay = step.at_once ? 0ms : retry_delay(attempt);
     log::warn("the session ended, trying again", {{"error", step.what},
                                                   {"kind", step.kind},
                                                   {"sqlstate", step.sqlstate},

@@ -77,6 +77,9 @@ NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
 NextStep judge(const SinkError& error) {
   NextStep step{.retry = false, .exit_code = exit_internal, .kind = "sink", .what = error.what()};
   switch (error.failure()) {
+    case SinkFailure::once_more:
+      step.at_once = true;
+      [[fallthrough]];
     case SinkFailure::fenced:  // somebody has taken over: back to waiting for the slot
     case SinkFailure::unavailable:
       step.retry = true;
@@ -119,7 +122,8 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
   } catch (const replication::ConnectionError& lost) {
     return {.retry = true, .exit_code = exit_unreachable, .kind = "network", .what = lost.what()};
   } catch (const protocol::OAuthTokenRefused& refused) {
-    return {.retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
+    return {
+        .retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
   } catch (const SpillError& lost) {
     return {.retry = true, .exit_code = exit_internal, .kind = "spill", .what = lost.what()};
   } catch (const protocol::AuthenticationError& refused) {

@@ -9,6 +9,7 @@ namespace pgcourier::cdc::daemon {
 
 struct NextStep {
   bool retry = false;
+  bool at_once = false;  // the next attempt will be another one
   int exit_code = 70;    // if it is not retried
   std::string kind;      // server | network | protocol | sink | slot | settings | internal
   std::string sqlstate;  // the server's, else empty

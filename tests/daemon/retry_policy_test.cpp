@@ -133,7 +133,8 @@ struct SinkCase {
 
 TEST(RetryPolicy, OnlyASinkThatIsUnavailableIsTriedAgain) {
   constexpr SinkCase cases[] = {
-      {SinkFailure::fenced, again, 69},        {SinkFailure::unavailable, again, 69},   {SinkFailure::undeliverable, stops, 65},
+      {SinkFailure::once_more, again, 69},     {SinkFailure::fenced, again, 69},
+      {SinkFailure::unavailable, again, 69},   {SinkFailure::undeliverable, stops, 65},
       {SinkFailure::not_permitted, stops, 77}, {SinkFailure::settings, stops, 78},
       {SinkFailure::bookmark, stops, 66},      {SinkFailure::closed, stops, 0},
       {SinkFailure::internal, stops, 70},
@@ -144,6 +145,7 @@ TEST(RetryPolicy, OnlyASinkThatIsUnavailableIsTriedAgain) {
           step_after(SinkError(expected.failure, "sink kafka: refused"), bookmark_exists);
       SCOPED_TRACE(static_cast<int>(expected.failure));
       EXPECT_EQ(step.retry, expected.retry);
+      EXPECT_EQ(step.at_once, expected.failure == SinkFailure::once_more);
       EXPECT_EQ(step.exit_code, expected.exit_code);
       EXPECT_EQ(step.kind, "sink");
       EXPECT_EQ(step.sqlstate, "");

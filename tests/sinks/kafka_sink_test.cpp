@@ -339,7 +339,7 @@ TEST_F(KafkaSinkTest, FindsTheRecordThatABrokerRefusesAndSendsTheOthers) {
       next_produce_requests_fail_with({RD_KAFKA_RESP_ERR_INVALID_RECORD});
       write_three(driver);
       const auto error = error_of([&] { driver.wait_for_all(); });
-      EXPECT_EQ(error.failure(), SinkFailure::unavailable) << error.what();
+      EXPECT_EQ(error.failure(), SinkFailure::once_more) << error.what();
       return std::string(error.what());
     };
     EXPECT_THAT(refused_session(), HasSubstr("each record is sent by itself now"));
