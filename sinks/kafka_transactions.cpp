@@ -15,6 +15,8 @@ using cdc::SinkFailure;
 namespace {
 
 constexpr auto stall_time = std::chrono::seconds(30);
+// Without a record in the middle of a source transaction: somebody else holds it up.
+constexpr auto pause_time = std::chrono::seconds(5);
 constexpr int poll_ms = 100;
 
 std::string seconds_text(std::chrono::steady_clock::duration duration) {
@@ -133,6 +135,7 @@ void KafkaTransactions::take_reports(cdc::Progress& progress) {
 }
 
 void KafkaTransactions::look_at_clock(Clock::time_point now) {
+  if (std::exchange(records_then_, records_) != records_) fed_at_ = now;
   if (unit_open_ && now - begun_ >= timeout_) too_long(now);
   if (records_ == 0) {
     // A bookmark for silence alone: as often as it is asked for.
@@ -188,6 +191,12 @@ void KafkaTransactions::too_long(Clock::time_point now) {
       std::to_string(records_) + " records in " + seconds_text(now - begun_);
   if (const auto stalled = producer_.stalled_because(); !stalled.empty()) {
     throw kafka_error(settings_, SinkFailure::unavailable, stalled);
+  }
+  if (now - fed_at_ >= pause_time) {
+    throw kafka_error(settings_, SinkFailure::unavailable,
+                      "the rest of a source transaction does not come: nothing for " +
+                          seconds_text(now - fed_at_) +
+                          ", and its Kafka transaction may last no longer (" + figures + ")");
   }
   const bool given = settings_.properties.contains("transaction.timeout.ms");
   if (!given && !std::exchange(memory_.needs_longest_transactions, true)) {

@@ -90,6 +90,8 @@ class KafkaTransactions {
   cdc::Position reached_;   // by what is in it
   cdc::Position wanted_;    // by advance()
   Clock::time_point begun_{};
+  std::size_t records_then_ = 0;  // at the last look at the clock
+  Clock::time_point fed_at_{};
 
   Clock::time_point sealed_at_{};
   cdc::Position covered_;  // by the last bookmark

@@ -281,5 +281,15 @@ TEST_F(KafkaTransactionsTest, RefusesASourceTransactionThatIsTooLong) {
   EXPECT_FALSE(memory_.needs_longest_transactions);
 }
 
+// Another sink that stalls holds up this one too: no reason to stop for good.
+TEST_F(KafkaTransactionsTest, TriesAgainWhenTheRestOfASourceTransactionDoesNotCome) {
+  settings_.properties["transaction.timeout.ms"] = "6000";
+  start();
+  write(10);
+  const auto error = error_of([this] { wait_until([] { return false; }, 20s); });
+  EXPECT_EQ(error.failure(), SinkFailure::unavailable);
+  EXPECT_THAT(error.what(), HasSubstr("the rest of a source transaction does not come"));
+}
+
 }  // namespace
 }  // namespace pgcourier::sinks
