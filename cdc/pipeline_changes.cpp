@@ -155,7 +155,10 @@ Consumed Pipeline::on(const protocol::Truncate& truncate) {
 Consumed Pipeline::on(const protocol::LogicalMessage& message) {
   if (!message.transactional) return stand_alone(message);
   require_transaction(protocol::LogicalMessage::name);
-  if (message.prefix == heartbeat_prefix) return Consumed::done;
+  if (message.prefix == heartbeat_prefix) {
+    reply_requested_ = true;  // what was only quiet is to be confirmed now
+    return Consumed::done;
+  }
   ChangeEvent event{.operation = Operation::message, .relation = nullptr};
   event.prefix = message.prefix;
   event.content = message.content;

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -267,7 +268,11 @@ void Session::turn(Clock::time_point now) {
               {{"column", column}});
   }
 
-  if (started_.until && !ending_ && pipeline_->confirmable() >= *started_.until) begin_end();
+  // A bookmark may cover it before this session's server has told of it, and then can't confirm it.
+  if (started_.until && !ending_ &&
+      std::min(pipeline_->confirmable(), pipeline_->received()) >= *started_.until) {
+    begin_end();
+  }
   if (ending_) end_copy_when_settled();
   if (!pipeline_->saturated()) drained_.cancel();
 }

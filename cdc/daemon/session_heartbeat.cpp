@@ -56,8 +56,9 @@ asio::awaitable<void> Session::beat(bool unmoved, protocol::Lsn& server_then) {
   const auto answer = co_await (*sql).query(beat_query, parameters);
   const auto& row = single_row(answer, 2, "the heartbeat");
   if (row[1]) log::debug("heartbeat", {{"lsn", *row[1]}});
+  // As long as nothing is confirmed, growth is growth since then.
   const auto at = protocol::parse_lsn(row[1] ? *row[1] : row[0].value_or(""));
-  if (at) server_then = *at;
+  if (at && (!unmoved || row[1])) server_then = *at;
 }
 
 }  // namespace pgcourier::cdc::daemon
