@@ -306,6 +306,8 @@ SinkFailure KafkaProducer::failure_of(rd_kafka_resp_err_t error) const {
     case RD_KAFKA_RESP_ERR__FENCED:
     case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
       return SinkFailure::fenced;
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:  // without transactions: a new one will do
+      return settings_.exactly_once ? SinkFailure::fenced : SinkFailure::unavailable;
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
       return SinkFailure::settings;
     default:

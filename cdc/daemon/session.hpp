@@ -63,7 +63,7 @@ class Session {
   asio::awaitable<SourceView> look_at_source();
   asio::awaitable<void> look(SourceView& view);
   void notice_promotion();
-  asio::awaitable<void> beat(bool unmoved, protocol::Lsn& server_then);
+  asio::awaitable<void> beat(protocol::Lsn confirmed);
   asio::awaitable<void> close_orderly();
   asio::awaitable<void> close_without_reader();
 
