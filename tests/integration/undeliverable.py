@@ -89,7 +89,8 @@ def case_refused_by_the_broker():
                 end = insert(3, note="after")
                 process = one.drain()
                 topics = delivered(one)
-                equal(notes(topics["dead_letter"]), ["bad 0", "bad 1", "bad 2"])
+                letters = notes(topics["dead_letter"])  # at least once, they too may repeat
+                equal(letters if delivery == "exactly_once" else sorted(set(letters)), ["bad 0", "bad 1", "bad 2"])
                 require("public.keyless" not in topics, "the broker took a record without key")
                 events = [json.loads(record.value) for record in topics["public.orders"]]
                 changes = {(event["commit_lsn"], event["seq"]) for event in events}
