@@ -73,8 +73,7 @@ class SessionStart {
   asio::awaitable<void> take_over();
   asio::awaitable<void> take_locks();
   asio::awaitable<void> open_sinks();
-  asio::awaitable<void> check_holder(replication::Connection& sql,
-                                     std::optional<std::int32_t> holder);
+  asio::awaitable<void> check_holder(replication::Connection& sql, std::int32_t holder);
   asio::awaitable<void> read_server_position();
   asio::awaitable<void> check_positions();
   asio::awaitable<void> start_sinks();

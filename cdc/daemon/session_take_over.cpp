@@ -98,7 +98,10 @@ asio::awaitable<void> SessionStart::read_server_position() {
     throw StopError(exit_slot, "the replication slot " + context_.settings.source.slot +
                                    " vanished while it was in use");
   }
-  if (slot->active_pid != started_.stream_pid) co_await check_holder(*sql, slot->active_pid);
+  // Nobody: the stream itself will tell why.
+  if (slot->active_pid && slot->active_pid != started_.stream_pid) {
+    co_await check_holder(*sql, *slot->active_pid);
+  }
   auto& server = started_.server;
   server.confirmed_flush = *slot->confirmed_flush_lsn;
   co_await daemon::read_server_position(*sql, server);
@@ -106,13 +109,13 @@ asio::awaitable<void> SessionStart::read_server_position() {
 
 // Behind a pooler no process has the number that the connection was told.
 asio::awaitable<void> SessionStart::check_holder(replication::Connection& sql,
-                                                 std::optional<std::int32_t> holder) {
+                                                 std::int32_t holder) {
   const auto answer = co_await sql.query("SELECT pg_backend_pid()");
   const auto& row = single_row(answer, 1, "pg_backend_pid()");
   if (row[0] != std::to_string(sql.server().process_id)) co_return;
-  throw replication::ConnectionError(
-      "the slot " + context_.settings.source.slot + " is no longer ours: " +
-      (holder ? "process " + std::to_string(*holder) + " has it" : "nobody has it"));
+  throw replication::ConnectionError("the slot " + context_.settings.source.slot +
+                                     " is no longer ours: process " + std::to_string(holder) +
+                                     " has it");
 }
 
 asio::awaitable<void> SessionStart::check_positions() {
