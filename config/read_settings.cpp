@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -39,6 +40,14 @@ struct Section {
     const std::string& value = text(name);
     std::from_chars(value.data(), value.data() + value.size(), number);
     return number;
+  }
+  // What the table gives for the word; what is not in it was refused before.
+  template <typename Value, std::size_t count>
+  Value choice(std::string_view name,
+               const std::array<std::pair<std::string_view, Value>, count>& table) const {
+    const auto found = std::find_if(table.begin(), table.end(),
+                                    [&](const auto& entry) { return entry.first == text(name); });
+    return found == table.end() ? Value{} : found->second;
   }
   [[noreturn]] void fail(std::string_view name, std::string_view problem) const {
     fail_at(at(name), path_of(name), problem);
@@ -118,9 +127,7 @@ KafkaSettings read_kafka(const Section& section) {
       {{"stop", Undeliverable::stop},
        {"dead_letter", Undeliverable::dead_letter},
        {"skip", Undeliverable::skip}});
-  for (const auto& [name, policy] : policies) {
-    if (section.text("undeliverable") == name) kafka.undeliverable = policy;
-  }
+  kafka.undeliverable = section.choice("undeliverable", policies);
   const Section transaction = section.section("transaction");
   kafka.transaction_every = transaction.duration("every");
   kafka.transaction_size = static_cast<std::size_t>(transaction.integer("size"));
@@ -211,14 +218,7 @@ Log read_log(const Section& section) {
                                                             {"error", LogLevel::error}});
   constexpr auto formats = std::to_array<std::pair<std::string_view, LogFormat>>(
       {{"auto", LogFormat::auto_}, {"text", LogFormat::text}, {"json", LogFormat::json}});
-  Log log;
-  for (const auto& [name, level] : levels) {
-    if (section.text("level") == name) log.level = level;
-  }
-  for (const auto& [name, format] : formats) {
-    if (section.text("format") == name) log.format = format;
-  }
-  return log;
+  return {section.choice("level", levels), section.choice("format", formats)};
 }
 
 }  // namespace

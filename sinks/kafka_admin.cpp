@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <span>
 #include <string_view>
 
@@ -60,6 +59,11 @@ TopicState state_of(const rd_kafka_metadata_topic_t& topic) {
 }
 
 }  // namespace
+
+std::int64_t number_in(const TopicConfig& config, const std::string& key, std::int64_t otherwise) {
+  const auto found = config.find(key);
+  return found == config.end() ? otherwise : to_number(found->second, otherwise);
+}
 
 KafkaAdmin::KafkaAdmin(const config::KafkaSettings& settings, const std::string& client_id,
                        std::chrono::milliseconds patience)
@@ -208,11 +212,7 @@ std::chrono::milliseconds KafkaAdmin::longest_transaction() {
   const auto config =
       describe(RD_KAFKA_RESOURCE_BROKER, broker, "reading the settings of broker " + broker);
   if (!config) return usual;
-  const auto found = config->find("transaction.max.timeout.ms");
-  std::int64_t longest_ms = 0;
-  if (found == config->end()) return usual;
-  std::from_chars(found->second.data(), found->second.data() + found->second.size(), longest_ms);
-  return longest_ms > 0 ? std::chrono::milliseconds(longest_ms) : usual;
+  return std::chrono::milliseconds(number_in(*config, "transaction.max.timeout.ms", usual.count()));
 }
 
 std::optional<TopicConfig> KafkaAdmin::describe(rd_kafka_ResourceType_t type,

@@ -31,6 +31,9 @@ struct TopicState {
 // By name; librdkafka gives all as text.
 using TopicConfig = std::map<std::string, std::string>;
 
+// `otherwise`: it is not there, or no number.
+std::int64_t number_in(const TopicConfig& config, const std::string& key, std::int64_t otherwise);
+
 // All functions throw SinkError{unavailable}, with librdkafka's or the broker's own words, when the
 // cluster doesn't answer in time.
 class KafkaAdmin {

@@ -1,6 +1,5 @@
 #include "sinks/kafka_checks.hpp"
 
-#include <charconv>
 #include <cstdint>
 
 #include "sinks/kafka_admin.hpp"
@@ -17,14 +16,6 @@ namespace {
 
 // Below this, a consumer that is down for a while misses events.
 constexpr std::int64_t short_retention_ms = 60 * 60 * 1000;
-
-std::int64_t number(const TopicConfig& config, const char* key, std::int64_t otherwise) {
-  std::int64_t value = otherwise;
-  if (const auto found = config.find(key); found != config.end()) {
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
-  }
-  return value;
-}
 
 class KafkaCheck {
  public:
@@ -99,7 +90,7 @@ class KafkaCheck {
           "bring the missing broker back", SinkFailure::unavailable);
     }
     const auto config = admin.topic_config(topic);
-    const auto in_sync = config ? number(*config, "min.insync.replicas", 0) : 0;
+    const auto in_sync = config ? number_in(*config, "min.insync.replicas", 0) : 0;
     if (in_sync > state->replicas) {
       add(Severity::error,
           "topic " + topic + " has min.insync.replicas=" + std::to_string(in_sync) + ", but " +
@@ -147,7 +138,7 @@ std::vector<KafkaFinding> retention_findings(const std::string& topic,
   const auto found = config.find("cleanup.policy");
   if (found == config.end()) return findings;
   const std::string& policy = found->second;
-  const auto retention_ms = number(config, "retention.ms", -1);
+  const auto retention_ms = number_in(config, "retention.ms", -1);
   if (policy.find("delete") != std::string::npos && retention_ms >= 0 &&
       retention_ms < short_retention_ms) {
     findings.push_back({Severity::warning,

@@ -1,6 +1,7 @@
 #include "sinks/kafka_client.hpp"
 
 #include <array>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -61,6 +62,12 @@ void set(rd_kafka_conf_t* conf, const config::KafkaSettings& settings, const cha
 void print_nothing(const rd_kafka_t*, int, const char*, const char*) {}
 
 }  // namespace
+
+std::int64_t to_number(std::string_view text, std::int64_t otherwise) {
+  std::int64_t number = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
 
 SinkError kafka_error(const config::KafkaSettings& settings, SinkFailure failure,
                       const std::string& what) {

@@ -1,8 +1,10 @@
 // Clients of librdkafka as pgcourier wants them: settings, and errors in words (delivery.md 13).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "cdc/sink.hpp"
 #include "config/settings.hpp"
@@ -24,6 +26,9 @@ using KafkaProperties = std::map<std::string, std::string>;
 // librdkafka doesn't know or refuses.
 ClientHandle make_kafka_client(rd_kafka_type_t type, const config::KafkaSettings& settings,
                                const std::string& client_id, const KafkaProperties& own = {});
+
+// librdkafka gives every property and every setting of a broker as text.
+std::int64_t to_number(std::string_view text, std::int64_t otherwise = 0);
 
 // "sink kafka: <what>"
 cdc::SinkError kafka_error(const config::KafkaSettings& settings, cdc::SinkFailure failure,

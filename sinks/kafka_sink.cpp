@@ -1,6 +1,5 @@
 #include "sinks/kafka_sink.hpp"
 
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -25,12 +24,6 @@ constexpr const char* transaction_timeout = "transaction.timeout.ms";
 
 // As large as brokers take a request by default.
 const TopicConfig dead_letter_topic_config{{"max.message.bytes", "104857600"}};
-
-std::size_t to_size(const std::string& digits) {
-  std::size_t size = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  return size;
-}
 
 }  // namespace
 
@@ -203,10 +196,10 @@ void KafkaSink::read_limit(KafkaTopic& topic) {
   if (!config) return;
   const auto limit = config->find("max.message.bytes");
   if (limit == config->end()) return;
-  topic.max_message_bytes = to_size(limit->second);
+  topic.max_message_bytes = static_cast<std::size_t>(to_number(limit->second));
 
   // A broker refuses a batch as a whole: batches of small records must fit as well.
-  const std::size_t batch = to_size(producer_.property("batch.size"));
+  const auto batch = static_cast<std::size_t>(to_number(producer_.property("batch.size")));
   if (batch > topic.max_message_bytes) {
     throw kafka_error(settings_, SinkFailure::settings,
                       describe(topic) + " takes batches of at most " + limit->second +

@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "sinks/kafka_admin.hpp"
@@ -38,10 +37,7 @@ KafkaTransactions::KafkaTransactions(const config::KafkaSettings& settings, Kafk
       committer_(producer.wake()) {}
 
 void KafkaTransactions::init() {
-  const auto text = producer_.property("transaction.timeout.ms");
-  std::int64_t timeout_ms = 0;
-  std::from_chars(text.data(), text.data() + text.size(), timeout_ms);
-  timeout_ = std::chrono::milliseconds(timeout_ms);
+  timeout_ = std::chrono::milliseconds(to_number(producer_.property("transaction.timeout.ms")));
   const auto patience = static_cast<int>(kafka_patience.count());
   producer_.require(ErrorHandle(rd_kafka_init_transactions(producer_.client(), patience)),
                     "preparing for transactions");
