@@ -41,16 +41,12 @@ TEST(PipelinePrepared, IsDeliveredBeforeItIsDecidedAndThenWhatBecameOfIt) {
 TEST(PipelinePrepared, IsAUnitOfItsOwn) {
   Prepared h;
   h.prepare({100}, {110}, "gid");
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{110});
   h.take(prepared('K', {130}, {140}, "gid"));
   h.settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{110});
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{140});
 }
 
@@ -93,9 +89,7 @@ TEST(PipelinePrepared, ComesWholeAtItsCommitIfPreparedBeforeTheSlotWasReady) {
               ElementsAre("insert t#0 end=0/6E", "insert t#0", "prepare #1",
                           "commit_prepared #2 end=0/78", "insert t#0", "prepare #1 end=0/82"));
   EXPECT_THAT(h.encoder.gids, ElementsAre("", "late", "regular"));
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{130});
 }
 

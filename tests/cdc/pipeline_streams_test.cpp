@@ -71,9 +71,7 @@ TEST(PipelineStreams, AreNotInFlightBeforeTheirCommit) {
   h.hear({220});
   h.settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{150});
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{220});
 }
 

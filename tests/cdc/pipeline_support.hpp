@@ -171,6 +171,13 @@ class PipelineHarness {
     pipeline.collect();
   }
 
+  // Every sink has made durable what it was given.
+  void deliver_and_settle() {
+    first.deliver_all();
+    second.deliver_all();
+    settle();
+  }
+
   FakeEncoder encoder;
   FakeSink first{"first"};
   FakeSink second{"second"};

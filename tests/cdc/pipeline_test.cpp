@@ -124,9 +124,7 @@ TEST(Pipeline, AMessageOutsideTransactionsIsAUnitOfItsOwn) {
   EXPECT_THAT(h.first.lines, ElementsAre("message "));
   EXPECT_THAT(h.first.commits, ElementsAre(Lsn{0x108}));
   EXPECT_THAT(h.encoder.headers, IsEmpty());
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x108});
 }
 
@@ -232,9 +230,7 @@ TEST(Pipeline, AKeepaliveCountsOnceAllBeforeItIsDelivered) {
   EXPECT_EQ(h.pipeline.received(), Lsn{0x200});
   h.settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x200});
 }
 
@@ -287,9 +283,7 @@ TEST(Pipeline, NothingFromTheEndOnIsTaken) {
   EXPECT_EQ(h.take(begin(Lsn{0x110})), Consumed::past_the_end);
   EXPECT_EQ(h.take(logical_message(Lsn{0x118}, false)), Consumed::past_the_end);
   EXPECT_THAT(h.first.lines, ElementsAre("insert t#0 end=0/108"));
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
   EXPECT_TRUE(h.pipeline.settled());
 }
@@ -303,9 +297,7 @@ TEST(Pipeline, RemembersTheOldestCommitThatIsNotConfirmed) {
   h.take(begin(Lsn{0x110}, 9'000'000));
   h.take(commit(Lsn{0x110}, Lsn{0x120}, 9'000'000));
   EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), protocol::PgTime{5'000'000});
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), std::nullopt);
 }
 
@@ -324,9 +316,7 @@ TEST(Pipeline, RemembersABoundedNumberOfCommitsBehindASinkThatStandsStill) {
   }
   EXPECT_LT(h.pipeline.remembered_commits(), 4096U);
   EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), protocol::PgTime{5'000'000});
-  h.first.deliver_all();
-  h.second.deliver_all();
-  h.settle();
+  h.deliver_and_settle();
   EXPECT_EQ(h.pipeline.oldest_unconfirmed_commit(), std::nullopt);
 }
 

@@ -6,7 +6,7 @@ from harness.postgres import PASSWORD, Postgres
 from harness.program import cases_of, run_cases
 from harness.schema import schema_of
 from harness.shared import PLAIN, insert
-from harness.standby import ColdStandby, synchronised, wait_streaming_from
+from harness.standby import ColdStandby, fail_over, synchronised, wait_streaming_from
 from harness.truth import Truth
 from harness.waiting import require, wait_for
 from harness.workload import Workload
@@ -50,12 +50,7 @@ def case_14_failover_slot_after_promotion():
                     wait_for(lambda: synchronised(standby), "the slot on the standby", 40, every=0.5)
                     load.wait_commits(60)
                     load.stop()
-                position = primary.value("SELECT pg_current_wal_insert_lsn()::text")
-                wait_for(lambda: standby.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position), "the standby")
-                primary.kill()
-                standby.promote()
-                pipeline.server = standby
-                standby.wait_active(timeout=60)
+                fail_over(primary, standby, pipeline)
                 with Workload(standby, 15, writers=2, rate=40, large=False) as load:
                     load.wait_commits(60)
                     load.stop()

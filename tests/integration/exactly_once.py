@@ -115,6 +115,23 @@ def case_server_and_program_restart():
     under_load(restart, times=4)
 
 
+def replaced_while_stopped(scene, load, first, state_dir):
+    """Stops `first` until the server has given its slot away; a second one, which is returned, delivers; then the first one
+    goes on and is to wait for the slot."""
+    os.kill(first.pid, signal.SIGSTOP)
+    scene.server.wait_free()
+    # Another machine would have a folder of its own.
+    scene.courier.set("state_dir", str(scene.courier.folder / state_dir))
+    second = scene.courier.run()
+    second.wait_says("streaming", timeout=60)
+    confirms_again(scene, second, load)
+    os.kill(first.pid, signal.SIGCONT)
+    first.wait_says("waiting as a standby", timeout=30)
+    confirms_again(scene, second, load)
+    first.terminate()
+    return second
+
+
 def case_stopped_and_continued():
     """An instance is stopped until the server gives its slot away; another takes over; then it goes on: it is fenced, and
     waits for the slot."""
@@ -125,18 +142,7 @@ def case_stopped_and_continued():
             for number in range(2):
                 first.wait_says("streaming", timeout=60)
                 confirms_again(scene, first, load)
-                os.kill(first.pid, signal.SIGSTOP)
-                scene.server.wait_free()
-                # Another machine would have a folder of its own.
-                scene.courier.set("state_dir", str(scene.courier.folder / f"state-{number}"))
-                second = scene.courier.run_streaming()
-                second.wait_says("streaming", timeout=60)
-                confirms_again(scene, second, load)
-                os.kill(first.pid, signal.SIGCONT)
-                first.wait_says("waiting as a standby", timeout=30)
-                confirms_again(scene, second, load)
-                first.terminate()
-                first = second
+                first = replaced_while_stopped(scene, load, first, f"state-{number}")
             load.stop()
         first.terminate()
         scene.courier.drain()
@@ -152,16 +158,7 @@ def case_stopped_while_it_starts():
             load.wait_commits(10)
             first = scene.courier.run()
             wait_for(lambda: (scene.server.slot() or {}).get("active_pid"), "the slot to be taken", 60, every=0.001)
-            os.kill(first.pid, signal.SIGSTOP)
-            scene.server.wait_free()
-            scene.courier.set("state_dir", str(scene.courier.folder / "other-state"))
-            second = scene.courier.run()
-            second.wait_says("streaming", timeout=60)
-            confirms_again(scene, second, load)
-            os.kill(first.pid, signal.SIGCONT)
-            first.wait_says("waiting as a standby", timeout=30)
-            confirms_again(scene, second, load)
-            first.terminate()
+            second = replaced_while_stopped(scene, load, first, "other-state")
             load.stop()
         second.terminate()
         scene.courier.drain()

@@ -13,7 +13,7 @@ from harness.postgres import PASSWORD, Postgres
 from harness.program import cases_of, run_cases
 from harness.replica import roll_back_prepared
 from harness.shared import Delivery, broker, refused
-from harness.standby import ColdStandby, synchronised
+from harness.standby import ColdStandby, fail_over, synchronised
 from harness.waiting import equal, lsn, require, wait_for
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, note text)"
@@ -134,12 +134,7 @@ def failover_in_between(major):
                 primary.sql(prepare("kept", 1, 2))
                 primary.sql(prepare("lost", 3, 3))
                 wait_for(lambda: len(pipeline.events()) == 5, lambda: f"5 events, not {pipeline.events()}")
-                position = primary.value("SELECT pg_current_wal_insert_lsn()::text")
-                wait_for(lambda: standby.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position), "the standby")
-                primary.kill()
-                standby.promote()
-                pipeline.server = standby
-                standby.wait_active(timeout=60)
+                fail_over(primary, standby, pipeline)
                 for statement in ("COMMIT PREPARED 'kept'", "ROLLBACK PREPARED 'lost'", "INSERT INTO t VALUES (4)"):
                     standby.sql(statement)
                 wait_for(lambda: len(pipeline.events()) == 8, lambda: f"8 events, not {pipeline.events()}")

@@ -1,5 +1,6 @@
 """Records that Kafka can never take (delivery.md 17): `undeliverable: dead_letter` and `skip`, at least once and exactly once. The
 bad record takes neither its neighbours nor its key's order with it. `undeliverable.py [words]` runs the cases named by the words."""
+import contextlib
 import json
 
 from harness.checker import read_topics
@@ -32,21 +33,26 @@ def is_confirmed(of, position):
     require(lsn(slot["confirmed_flush_lsn"]) >= lsn(position), f"not confirmed up to {position}: {slot}")
 
 
-def write_one_too_large():
-    insert(2, note="before")
-    insert(1, note=LARGE)
-    return insert(2, note="after")
+@contextlib.contextmanager
+def one_too_large(delivery, policy):
+    """(pipeline, its process, what it delivered): a row too large for its topic stood between others, which are there, and all
+    is confirmed."""
+    with pipeline(delivery, policy) as one:
+        one.start("slot", "create", "-c", one.file).wait_exit(0)
+        insert(2, note="before")
+        insert(1, note=LARGE)
+        end = insert(2, note="after")
+        process = one.drain()
+        topics = delivered(one)
+        equal(notes(topics["public.orders"]), ["after", "after", "before", "before"])
+        is_confirmed(one, end)
+        yield one, process, topics
 
 
 def case_too_large_to_the_dead_letters():
     """With its bytes, and what it was in headers."""
     for delivery in DELIVERIES:
-        with pipeline(delivery, "dead_letter") as one:
-            one.start("slot", "create", "-c", one.file).wait_exit(0)
-            end = write_one_too_large()
-            process = one.drain()
-            topics = delivered(one)
-            equal(notes(topics["public.orders"]), ["after", "after", "before", "before"])
+        with one_too_large(delivery, "dead_letter") as (one, process, topics):
             letter, = topics["dead_letter"]
             event = json.loads(letter.value)
             equal(event["after"]["note"], LARGE)
@@ -57,20 +63,13 @@ def case_too_large_to_the_dead_letters():
             equal(json.loads(letter.key), event["key"])
             require(process.says(f"written to {one.name}.dead_letter"), lambda process=process: process.log())
             require(not process.says("xxxxxxxx"), "a row's value stands in the log")
-            is_confirmed(one, end)
 
 
 def case_too_large_skipped():
     for delivery in DELIVERIES:
-        with pipeline(delivery, "skip") as one:
-            one.start("slot", "create", "-c", one.file).wait_exit(0)
-            end = write_one_too_large()
-            process = one.drain()
-            topics = delivered(one)
-            equal(notes(topics["public.orders"]), ["after", "after", "before", "before"])
+        with one_too_large(delivery, "skip") as (_, process, topics):
             require("dead_letter" not in topics, "there are dead letters")
             require(process.says("skipped", "max.message.bytes"), lambda process=process: process.log())
-            is_confirmed(one, end)
 
 
 def case_refused_by_the_broker():

@@ -22,6 +22,7 @@ using cdc::SinkError;
 using cdc::SinkFailure;
 using protocol::Lsn;
 using testing::HasSubstr;
+using tests::error_of;
 using tests::kafka_bookmark;
 using tests::KafkaDriver;
 using tests::read_topic;
@@ -32,16 +33,6 @@ void ask(const std::string& what) { std::cout << "\n@" << what << std::endl; }
 void await_answer() {
   std::string line;
   std::getline(std::cin, line);
-}
-
-SinkError error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const SinkError& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {SinkFailure::internal, ""};
 }
 
 class KafkaLive : public testing::Test {

@@ -2,11 +2,10 @@
 // and what a restarted broker does, are tested by kafka_live_test.cpp.
 #include "sinks/kafka_sink.hpp"
 
-// Must come after rdkafka.h.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
+#include "tests/sinks/kafka_mock_cluster.hpp"
 #include "tests/sinks/kafka_support.hpp"
 
 namespace pgcourier::sinks {
@@ -17,28 +16,19 @@ using cdc::SinkError;
 using cdc::SinkFailure;
 using protocol::Lsn;
 using testing::HasSubstr;
+using tests::error_of;
 using tests::kafka_bookmark;
 using tests::KafkaDriver;
+using tests::KafkaMockCluster;
 using tests::read_topic;
 using tests::record;
 
-constexpr std::int32_t partitions = 4;
+constexpr std::int32_t partitions = KafkaMockCluster::partitions;
 constexpr std::int16_t produce_request = 0;
 
 class KafkaSinkTest : public testing::Test {
  protected:
-  KafkaSinkTest() {
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", nullptr, 0);
-    rd_kafka_conf_set(conf, "log_level", "0", nullptr, 0);
-    client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0));
-    cluster_ = rd_kafka_handle_mock_cluster(client_.get());
-    rd_kafka_mock_topic_create(cluster_, "shop.__position", 1, 1);
-    rd_kafka_mock_topic_create(cluster_, "shop.message", partitions, 1);
-    rd_kafka_mock_topic_create(cluster_, "shop.transaction", partitions, 1);
-    rd_kafka_mock_topic_create(cluster_, "shop.public.orders", partitions, 1);
-    settings_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
-  }
+  KafkaSinkTest() { settings_.brokers = cluster_.brokers(); }
 
   std::unique_ptr<KafkaSink> make() {
     return std::make_unique<KafkaSink>(settings_, source_, "shop", memory_);
@@ -57,27 +47,15 @@ class KafkaSinkTest : public testing::Test {
   }
 
   void next_produce_requests_fail_with(const std::vector<rd_kafka_resp_err_t>& errors) {
-    rd_kafka_mock_push_request_errors_array(cluster_, produce_request, errors.size(),
-                                            errors.data());
+    cluster_.next_requests_fail_with(produce_request, errors);
   }
 
-  ClientHandle client_;
-  rd_kafka_mock_cluster_t* cluster_ = nullptr;  // the client's
+  KafkaMockCluster cluster_;
   config::KafkaSettings settings_;
   KafkaMemory memory_;
   config::Source source_;
   cdc::Relation orders_ = tests::relation(0, "public", "orders");
 };
-
-SinkError error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const SinkError& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {SinkFailure::internal, ""};
-}
 
 TEST_F(KafkaSinkTest, ReportsEveryRecordOnceAndFreesItsBytes) {
   const auto sink = started();
@@ -287,7 +265,7 @@ TEST_F(KafkaSinkTest, NamesThePropertyThatLibrdkafkaDoesNotKnow) {
 }
 
 TEST_F(KafkaSinkTest, NamesBothTablesThatWouldShareATopic) {
-  rd_kafka_mock_topic_create(cluster_, "shop.a.b.c", partitions, 1);
+  cluster_.add_topic("shop.a.b.c");
   const auto sink = started();
   sink->prepare(tests::relation(1, "a", "b.c"));
   const auto error = error_of([&] { sink->prepare(tests::relation(2, "a.b", "c")); });
@@ -324,7 +302,7 @@ TEST_F(KafkaSinkTest, CanBeDestroyedWithRecordsOnTheirWay) {
 
 // A broker refuses a batch as a whole; which record it meant shows when each is sent by itself.
 TEST_F(KafkaSinkTest, FindsTheRecordThatABrokerRefusesAndSendsTheOthers) {
-  rd_kafka_mock_topic_create(cluster_, "shop.dead_letter", partitions, 1);
+  cluster_.add_topic("shop.dead_letter");
   for (const auto policy : {config::Undeliverable::skip, config::Undeliverable::dead_letter}) {
     settings_.undeliverable = policy;
     memory_ = {};

@@ -2,6 +2,7 @@
 // own.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <chrono>
@@ -38,6 +39,16 @@ inline cdc::Record record(const cdc::Relation& relation, cdc::Routing routing, s
 inline cdc::Bookmark kafka_bookmark(std::uint64_t position) {
   return {{"7000000000000000001", 1, "shop", "shop"},
           {protocol::Lsn{position}, protocol::Lsn{position}}};
+}
+
+inline cdc::SinkError error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const cdc::SinkError& error) {
+    return error;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {cdc::SinkFailure::internal, ""};
 }
 
 // Writes into a sink, one unit a record, and adds up what comes back.

@@ -2,12 +2,11 @@
 // readers and fences nobody: those are for tests/integration/exactly_once.py.
 #include "sinks/kafka_transactions.hpp"
 
-// Must come after rdkafka.h.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include "sinks/kafka_sink.hpp"
+#include "tests/sinks/kafka_mock_cluster.hpp"
 #include "tests/sinks/kafka_support.hpp"
 
 namespace pgcourier::sinks {
@@ -19,26 +18,20 @@ using cdc::SinkError;
 using cdc::SinkFailure;
 using protocol::Lsn;
 using testing::HasSubstr;
+using tests::error_of;
 using tests::kafka_bookmark;
+using tests::KafkaMockCluster;
 using tests::read_topic;
 using tests::record;
 
-constexpr std::int32_t partitions = 4;
+constexpr std::int32_t partitions = KafkaMockCluster::partitions;
 constexpr std::int16_t add_partitions_request = 24;
 constexpr std::int16_t end_transaction_request = 26;
 
 class KafkaTransactionsTest : public testing::Test {
  protected:
   KafkaTransactionsTest() {
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "test.mock.num.brokers", "1", nullptr, 0);
-    rd_kafka_conf_set(conf, "log_level", "0", nullptr, 0);
-    client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0));
-    cluster_ = rd_kafka_handle_mock_cluster(client_.get());
-    rd_kafka_mock_topic_create(cluster_, "shop.__position", 1, 1);
-    rd_kafka_mock_topic_create(cluster_, "shop.message", partitions, 1);
-    rd_kafka_mock_topic_create(cluster_, "shop.public.orders", partitions, 1);
-    settings_.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
+    settings_.brokers = cluster_.brokers();
     settings_.exactly_once = true;
     settings_.transaction_every = 1ms;
   }
@@ -86,14 +79,9 @@ class KafkaTransactionsTest : public testing::Test {
     return wait_until([this] { return !bookmarked_.empty() && bookmarked_.back() == end_lsn_; });
   }
 
-  void next_requests_fail_with(std::int16_t request, const std::vector<rd_kafka_resp_err_t>& all) {
-    rd_kafka_mock_push_request_errors_array(cluster_, request, all.size(), all.data());
-  }
-
   std::size_t bookmarks() { return read_topic(settings_.brokers, "shop.__position", 1).size(); }
 
-  ClientHandle client_;
-  rd_kafka_mock_cluster_t* cluster_ = nullptr;  // the client's
+  KafkaMockCluster cluster_;
   config::KafkaSettings settings_;
   KafkaMemory memory_;
   cdc::Relation orders_ = tests::relation(0, "public", "orders");
@@ -106,16 +94,6 @@ class KafkaTransactionsTest : public testing::Test {
   std::size_t freed_records_ = 0;
   std::vector<Lsn> bookmarked_;
 };
-
-SinkError error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const SinkError& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {SinkFailure::internal, ""};
-}
 
 TEST_F(KafkaTransactionsTest, ReportsATransactionWithItsBookmarkWhenItIsCommitted) {
   start();
@@ -246,10 +224,12 @@ TEST_F(KafkaTransactionsTest, GivesUpAtTheEndWhatIsNotWhole) {
 
 TEST_F(KafkaTransactionsTest, TriesAgainWhatABrokerCouldNotDo) {
   start();
-  next_requests_fail_with(add_partitions_request, {RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS,
-                                                   RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE});
-  next_requests_fail_with(end_transaction_request, {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-                                                    RD_KAFKA_RESP_ERR_NOT_COORDINATOR});
+  cluster_.next_requests_fail_with(
+      add_partitions_request,
+      {RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE});
+  cluster_.next_requests_fail_with(
+      end_transaction_request,
+      {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_NOT_COORDINATOR});
   write(2);
   commit();
   ASSERT_TRUE(wait_for_bookmark());
@@ -259,7 +239,7 @@ TEST_F(KafkaTransactionsTest, TriesAgainWhatABrokerCouldNotDo) {
 TEST_F(KafkaTransactionsTest, SaysThatItIsFenced) {
   for (const auto request : {add_partitions_request, end_transaction_request}) {
     start();
-    next_requests_fail_with(request, {RD_KAFKA_RESP_ERR_PRODUCER_FENCED});
+    cluster_.next_requests_fail_with(request, {RD_KAFKA_RESP_ERR_PRODUCER_FENCED});
     write(2);
     commit();
     const auto error = error_of([this] { wait_until([] { return false; }, 10s); });

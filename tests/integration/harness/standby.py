@@ -20,6 +20,16 @@ def synchronised(standby):
     return standby.value("SELECT synced AND NOT temporary FROM pg_replication_slots WHERE slot_name = 'shop'")
 
 
+def fail_over(primary, standby, pipeline):
+    """The primary dies with all it has written on the standby, which is promoted; returns when the pipeline reads from it."""
+    position = primary.value("SELECT pg_current_wal_insert_lsn()::text")
+    wait_for(lambda: standby.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position), "the standby")
+    primary.kill()
+    standby.promote()
+    pipeline.server = standby
+    standby.wait_active(timeout=60)
+
+
 def wait_streaming_from(standby, primary, process):
     """A slot on a standby is made only once the primary has written a snapshot of what runs."""
     def streaming():
