@@ -39,8 +39,14 @@ KafkaTransactions::KafkaTransactions(const config::KafkaSettings& settings, Kafk
 void KafkaTransactions::init() {
   timeout_ = std::chrono::milliseconds(to_number(producer_.property("transaction.timeout.ms")));
   const auto patience = static_cast<int>(kafka_patience.count());
-  producer_.require(ErrorHandle(rd_kafka_init_transactions(producer_.client(), patience)),
-                    "preparing for transactions");
+  const ErrorHandle error(rd_kafka_init_transactions(producer_.client(), patience));
+  if (error && rd_kafka_error_code(error.get()) == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT &&
+      takes_longest_from_now_on()) {
+    throw kafka_error(settings_, SinkFailure::once_more,
+                      "the brokers let no transaction last " + seconds_text(timeout_) +
+                          ": as long as their transaction.max.timeout.ms from now on");
+  }
+  producer_.require(error, "preparing for transactions");
   producer_.require(ErrorHandle(rd_kafka_begin_transaction(producer_.client())),
                     "beginning a transaction");
   committer_.start(producer_.client());
@@ -180,6 +186,14 @@ void KafkaTransactions::feed() {
   }
 }
 
+bool KafkaTransactions::timeout_is_given() const {
+  return settings_.properties.contains("transaction.timeout.ms");
+}
+
+bool KafkaTransactions::takes_longest_from_now_on() {
+  return !timeout_is_given() && !std::exchange(memory_.needs_longest_transactions, true);
+}
+
 // The coordinator would abort it. With brokers that take nothing it is not the transaction that is
 // too long.
 void KafkaTransactions::too_long(Clock::time_point now) {
@@ -194,8 +208,7 @@ void KafkaTransactions::too_long(Clock::time_point now) {
                           seconds_text(now - fed_at_) +
                           ", and its Kafka transaction may last no longer (" + figures + ")");
   }
-  const bool given = settings_.properties.contains("transaction.timeout.ms");
-  if (!given && !std::exchange(memory_.needs_longest_transactions, true)) {
+  if (takes_longest_from_now_on()) {
     throw kafka_error(settings_, SinkFailure::once_more,
                       "a source transaction is longer than a Kafka transaction may be (" + figures +
                           "): it is tried again with the brokers' transaction.max.timeout.ms");
@@ -203,8 +216,8 @@ void KafkaTransactions::too_long(Clock::time_point now) {
   throw kafka_error(settings_, SinkFailure::undeliverable,
                     "a source transaction is longer than a Kafka transaction may be: " + figures +
                         ", and more to come; raise " +
-                        (given ? "properties.transaction.timeout.ms"
-                               : "transaction.max.timeout.ms of the brokers") +
+                        (timeout_is_given() ? "properties.transaction.timeout.ms"
+                                            : "transaction.max.timeout.ms of the brokers") +
                         " (now " + std::to_string(timeout_.count()) +
                         " ms), or use delivery: at_least_once");
 }

@@ -70,6 +70,10 @@ class KafkaTransactions {
   void committed(cdc::Progress& progress);
   void feed();
   [[noreturn]] void too_long(Clock::time_point now);
+  // The user's transaction.timeout.ms holds, whatever the brokers would allow.
+  bool timeout_is_given() const;
+  // Whether the next session may have another time-out than this one.
+  bool takes_longest_from_now_on();
 
   const config::KafkaSettings& settings_;
   KafkaProducer& producer_;

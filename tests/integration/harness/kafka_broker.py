@@ -32,9 +32,10 @@ def jars():
 
 class KafkaBroker:
     """`properties` are added to server.properties, over the defaults here. `listeners` adds ports with a protocol of
-    their own: {"SASL_SSL": {"ssl.keystore.location": …}}; their addresses are in `addresses`."""
+    their own: {"SASL_SSL": {"ssl.keystore.location": …}}; their addresses are in `addresses`. A member of a cluster
+    (kafka_cluster.py) is made with start=False."""
 
-    def __init__(self, properties=None, heap="512m", listeners=None):
+    def __init__(self, properties=None, heap="512m", listeners=None, start=True):
         self.port = free_port()
         self.controller_port = free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -45,7 +46,6 @@ class KafkaBroker:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgcourier-kafka-"))
         self.log = self.folder / "kafka.log"
         self._classpath = jars() + "/*"
-        self._write_properties(properties or {})
         self._logging = self.folder / "log4j.properties"
         self._logging.write_text(
             "log4j.rootLogger=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n"
@@ -53,17 +53,27 @@ class KafkaBroker:
             "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
             "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n")
         atexit.register(self.close)
+        if start:
+            self.format(properties or {})
+            self.start()
+
+    def format(self, properties):
+        self._write_properties(properties)
         self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties))
-        self.start()
 
     def start(self, timeout=60):
         """Starts the process and waits until it answers. Does nothing while one runs."""
-        if self.process and self.process.poll() is None:
-            return
+        if not self.process or self.process.poll() is not None:
+            self.launch()
+            self.wait(timeout)
+
+    def launch(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self._command("kafka.Kafka", str(self._properties)), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def wait(self, timeout=60):
         deadline = time.monotonic() + timeout
         while not self.answers():
             if self.process.poll() is not None:
@@ -124,8 +134,8 @@ class KafkaBroker:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.settimeout(2)
-                self._request(connection, header)
-                return struct.unpack(">i", self._request(connection, metadata)[4:8])[0] > 0
+                self.request(connection, header)
+                return struct.unpack(">i", self.request(connection, metadata)[4:8])[0] > 0
         except (OSError, struct.error, EOFError):
             return False
 
@@ -133,7 +143,7 @@ class KafkaBroker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     @staticmethod
-    def _request(connection, request):
+    def request(connection, request):
         connection.sendall(struct.pack(">i", len(request)) + request)
         size = struct.unpack(">i", KafkaBroker._read(connection, 4))[0]
         return KafkaBroker._read(connection, size)
