@@ -23,7 +23,7 @@ class Encoder {
   virtual void begin(const TransactionHeader& transaction) = 0;
 
   // REQUIRES: the event before was finished. Throws EncodingError (see encoding_error.hpp) for a
-  // value that is not what its type allows.
+  // value that is not what its type allows: there is nothing to finish then.
   virtual void encode(const ChangeEvent& event) = 0;
 
   // `end_lsn` marks the last delivered event of a transaction. Valid until the next encode().

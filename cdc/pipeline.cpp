@@ -52,6 +52,7 @@ Consumed Pipeline::consume(protocol::ByteView copy_data) {
 
 Consumed Pipeline::take(Lsn lsn, protocol::ByteView payload) {
   change_lsn_ = lsn;
+  message_ = payload;
   return std::visit([this](const auto& message) { return on(message); }, decoder_.decode(payload));
 }
 
@@ -107,12 +108,30 @@ void Pipeline::hand_over(std::optional<Lsn> end_lsn) {
   const EncodedEvent& event = encoder_.finish(end_lsn);
   for (auto& state : sinks_) {
     if (state.skips_unit) continue;
-    const Written written = state.sink->write(event, unit_);
-    state.tracker.expect(written.deliveries);
-    const auto held = written.bytes + record_overhead_bytes * written.deliveries;
-    state.in_flight_bytes += held;
-    in_flight_bytes_ += held;
+    expect(state, state.sink->write(event, unit_));
   }
+}
+
+// What can't be encoded is each sink's to judge; with none of them is it only left out.
+void Pipeline::hand_over_unencodable(const ChangeEvent& event, const char* problem) {
+  const UnencodableEvent given{
+      .problem = problem,
+      .relation = event.relation,
+      .message = message_,
+      .lsn = event.lsn,
+      .commit_lsn = in_transaction_ ? transaction_.commit_lsn : event.lsn,
+      .seq = event.seq,
+  };
+  for (auto& state : sinks_) {
+    if (!state.skips_unit) expect(state, state.sink->write_unencodable(given, unit_));
+  }
+}
+
+void Pipeline::expect(SinkState& state, const Written& written) {
+  state.tracker.expect(written.deliveries);
+  const auto held = written.bytes + record_overhead_bytes * written.deliveries;
+  state.in_flight_bytes += held;
+  in_flight_bytes_ += held;
 }
 
 void Pipeline::collect() {

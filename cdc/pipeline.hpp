@@ -69,7 +69,7 @@ class Pipeline {
            Settings settings);
 
   // Takes the payload of one CopyData; nothing of it is needed afterwards. Throws ProtocolError,
-  // EncodingError, SinkError.
+  // SinkError.
   Consumed consume(protocol::ByteView copy_data);
 
   // Goes on with the transaction that must_replay told of. Gives must_replay until all is handed
@@ -197,6 +197,9 @@ class Pipeline {
   bool lacks_types(const Relation& relation);
   void require_transaction(std::string_view message) const;
   void emit(ChangeEvent& event);
+  void encode(const ChangeEvent& event);
+  void hand_over_unencodable(const ChangeEvent& event, const char* problem);
+  void expect(SinkState& state, const Written& written);
   void open_unit(protocol::Lsn lsn, bool done_at_equality);
   void close_unit(protocol::Lsn end_lsn);
   void sample_commit(protocol::Lsn end_lsn);
@@ -252,6 +255,7 @@ class Pipeline {
   TransactionNumber unit_ = 0;
   std::uint64_t seq_ = 0;
   protocol::Lsn change_lsn_;
+  protocol::ByteView message_;  // the one that is taken just now
 
   std::vector<OperationCounts> counts_;
   std::uint64_t logical_messages_ = 0;

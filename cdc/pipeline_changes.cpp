@@ -182,9 +182,7 @@ Consumed Pipeline::stand_alone(const protocol::LogicalMessage& message) {
     event.transactional = false;
     event.prefix = message.prefix;
     event.content = message.content;
-    encoder_.encode(event);
-    holds_event_ = true;
-    count(event);
+    encode(event);
     hand_over(std::nullopt);
   }
   close_unit(message.lsn);
@@ -215,8 +213,16 @@ void Pipeline::emit(ChangeEvent& event) {
   event.composites_are_text =
       event.relation && event.relation->composites_altered_by != 0 &&
       !xid_precedes(event.relation->composites_altered_by, transaction_.xid);
-  encoder_.encode(event);
-  holds_event_ = true;
+  encode(event);
+}
+
+void Pipeline::encode(const ChangeEvent& event) {
+  try {
+    encoder_.encode(event);
+    holds_event_ = true;
+  } catch (const EncodingError& error) {
+    hand_over_unencodable(event, error.what());
+  }
   count(event);
 }
 

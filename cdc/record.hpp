@@ -32,6 +32,17 @@ struct Record {
   bool has_commit_time = false;  // false for a non-transactional message
 };
 
+// A change whose values have no encoding (EncodingError): all that is known of it. The views are
+// valid until Sink::write_unencodable() returns.
+struct UnencodableEvent {
+  std::string_view problem;  // names table, column, reason; never the value
+  const Relation* relation = nullptr;
+  std::string_view message;  // the server's, as it came (§55.9)
+  protocol::Lsn lsn;         // of the change
+  protocol::Lsn commit_lsn;  // with `seq` it identifies the event
+  std::uint64_t seq = 0;
+};
+
 // One change as one record; a change of key, for sinks that partition by key, as two: the removal
 // under the old key, then the insertion under the new one.
 struct EncodedEvent {

@@ -72,9 +72,18 @@ struct Progress {
 
 // For the log line at the end of `run`, for metrics and the status page.
 struct SinkTotals {
-  std::uint64_t events = 0;    // records that became durable
-  std::uint64_t bytes = 0;     // of their values, line ends included
-  std::uint32_t checksum = 0;  // CRC-32 (zlib's) of the values handed over, each with a "\n"
+  std::uint64_t events = 0;         // records that became durable
+  std::uint64_t bytes = 0;          // of their values, line ends included
+  std::uint32_t checksum = 0;       // CRC-32 (zlib's) of the values handed over, each with a "\n"
+  std::uint64_t undeliverable = 0;  // put with the dead letters or skipped
+
+  // What a later session counted; the checksum is the last one's.
+  void add(const SinkTotals& later) {
+    events += later.events;
+    bytes += later.bytes;
+    checksum = later.checksum;
+    undeliverable += later.undeliverable;
+  }
 };
 
 // Takes events in commit order and reports each one once it is durable. One object lives for one
@@ -121,6 +130,10 @@ class Sink {
   // Queues the event, whose views die when this returns.
   virtual Written write(const EncodedEvent& event, TransactionNumber transaction) = 0;
 
+  // In its turn among those of write(): an event that could not be encoded. A sink that has nowhere
+  // else to put it throws.
+  virtual Written write_unencodable(const UnencodableEvent& event, TransactionNumber transaction);
+
   // The transaction is whole; a file may end here.
   virtual void commit(TransactionNumber transaction, protocol::Lsn end_lsn) = 0;
 
@@ -157,5 +170,12 @@ class Sink {
   // the log and metrics.
   virtual std::string stalled_because() const { return {}; }
 };
+
+inline Written Sink::write_unencodable(const UnencodableEvent& event, TransactionNumber) {
+  throw SinkError(SinkFailure::undeliverable,
+                  "sink " + id() + ": commit " + protocol::to_string(event.commit_lsn) + ", seq " +
+                      std::to_string(event.seq) +
+                      " has no encoding: " + std::string(event.problem));
+}
 
 }  // namespace pgcourier::cdc

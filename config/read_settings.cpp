@@ -14,6 +14,7 @@
 #include "config/quantity.hpp"
 #include "config/replacement.hpp"
 #include "config/setting_check.hpp"
+#include "config/undeliverable.hpp"
 
 namespace pgcourier::config {
 namespace {
@@ -123,11 +124,7 @@ KafkaSettings read_kafka(const Section& section) {
   kafka.brokers = section.text("brokers");
   kafka.topic = section.text("topic");
   kafka.exactly_once = section.text("delivery") == "exactly_once";
-  constexpr auto policies = std::to_array<std::pair<std::string_view, Undeliverable>>(
-      {{"stop", Undeliverable::stop},
-       {"dead_letter", Undeliverable::dead_letter},
-       {"skip", Undeliverable::skip}});
-  kafka.undeliverable = section.choice("undeliverable", policies);
+  kafka.undeliverable = section.choice("undeliverable", undeliverable_policies);
   const Section transaction = section.section("transaction");
   kafka.transaction_every = transaction.duration("every");
   kafka.transaction_size = static_cast<std::size_t>(transaction.integer("size"));

@@ -71,6 +71,12 @@ void for_each_header(const DeadLetter& letter, const Take& take) {
   take("pgcourier.error", letter.error);
   take("pgcourier.topic", letter.topic);
   take("pgcourier.commit_lsn", letter.commit_lsn);
+  if (letter.raw) {
+    static const std::string pgoutput = "pgoutput";
+    take("pgcourier.format", pgoutput);
+    take("pgcourier.lsn", letter.raw->lsn);
+    take("pgcourier.seq", letter.raw->seq);
+  }
   if (letter.table.empty()) return;
   take("pgcourier.schema", letter.schema);
   take("pgcourier.table", letter.table);

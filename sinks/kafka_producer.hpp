@@ -24,11 +24,18 @@ namespace pgcourier::sinks {
 
 // Headers of a record that went to the dead letters instead of its topic.
 struct DeadLetter {
+  // Of a record that could not be encoded: its value is the server's message, which has none of it.
+  struct Raw {
+    std::string lsn;
+    std::string seq;
+  };
+
   std::string error;
   std::string topic;
   std::string schema;  // both empty for a message
   std::string table;
   std::string commit_lsn;
+  std::optional<Raw> raw;
 };
 
 // What is handed to librdkafka for one record; the views live until produce() returns.

@@ -232,27 +232,47 @@ std::size_t KafkaSink::produce(const cdc::Record& record, cdc::TransactionNumber
   checksum_.add(record.value);
 
   if (record.routing != cdc::Routing::every_partition) {
-    return hand_over(topic, kafka, transaction, record, deliveries);
+    return hand_over(topic, kafka, transaction, record.commit_lsn, deliveries);
   }
   std::size_t bytes = 0;
   for (std::int32_t partition = 0; partition < topic.partitions; ++partition) {
     kafka.partition = partition;
-    bytes += hand_over(topic, kafka, transaction, record, deliveries);
+    bytes += hand_over(topic, kafka, transaction, record.commit_lsn, deliveries);
   }
   return bytes;
 }
 
 std::size_t KafkaSink::hand_over(KafkaTopic& topic, KafkaRecord& record,
-                                 cdc::TransactionNumber transaction, const cdc::Record& event,
+                                 cdc::TransactionNumber transaction, protocol::Lsn commit_lsn,
                                  std::size_t& deliveries) {
   KafkaTopic* target = &topic;
   if (const auto problem = undeliverable_.problem_of(topic, record); !problem.empty()) {
-    target = undeliverable_.divert(topic, problem, event, record);
+    target = undeliverable_.divert(topic, problem, commit_lsn, record);
   }
-  if (target == nullptr) return 0;
+  return send(target, record, transaction, deliveries);
+}
+
+// Null: the record is skipped.
+std::size_t KafkaSink::send(KafkaTopic* topic, const KafkaRecord& record,
+                            cdc::TransactionNumber transaction, std::size_t& deliveries) {
+  if (topic == nullptr) return 0;
   ++deliveries;
-  return transactions_ ? transactions_->write(*target, record, transaction)
-                       : producer_.produce(*target, record, transaction);
+  return transactions_ ? transactions_->write(*topic, record, transaction)
+                       : producer_.produce(*topic, record, transaction);
+}
+
+cdc::Written KafkaSink::write_unencodable(const cdc::UnencodableEvent& event,
+                                          cdc::TransactionNumber transaction) {
+  const KafkaTopic& topic = *by_version_.at(event.relation->version);
+  KafkaRecord record;
+  record.value = event.message;
+  checksum_.add(event.message);
+  cdc::Written written;
+  KafkaTopic* target =
+      undeliverable_.divert(topic, std::string(event.problem), event.commit_lsn, record,
+                            DeadLetter::Raw{to_string(event.lsn), std::to_string(event.seq)});
+  written.bytes = send(target, record, transaction, written.deliveries);
+  return written;
 }
 
 cdc::Written KafkaSink::write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) {
@@ -324,9 +344,10 @@ void KafkaSink::close() {
 
 cdc::SinkTotals KafkaSink::totals() const {
   if (transactions_) {
-    return {transactions_->events(), transactions_->bytes(), checksum_.value()};
+    return {transactions_->events(), transactions_->bytes(), checksum_.value(),
+            undeliverable_.diverted()};
   }
-  return {producer_.events(), producer_.bytes(), checksum_.value()};
+  return {producer_.events(), producer_.bytes(), checksum_.value(), undeliverable_.diverted()};
 }
 
 bool KafkaSink::waits_for_more() const { return transactions_ && transactions_->waits_for_more(); }

@@ -37,6 +37,8 @@ class KafkaSink final : public cdc::Sink {
   void expect_tables(const cdc::TableNames& tables) override;
   void prepare(const cdc::Relation& relation) override;
   cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber transaction) override;
+  cdc::Written write_unencodable(const cdc::UnencodableEvent& event,
+                                 cdc::TransactionNumber transaction) override;
   void commit(cdc::TransactionNumber transaction, protocol::Lsn end_lsn) override;
   void advance(const cdc::Position& position) override;
   void stop_lingering() override;
@@ -64,7 +66,9 @@ class KafkaSink final : public cdc::Sink {
                       const char* key_change, std::size_t& deliveries);
   KafkaTopic& topic_of(const cdc::Record& record);
   std::size_t hand_over(KafkaTopic& topic, KafkaRecord& record, cdc::TransactionNumber transaction,
-                        const cdc::Record& event, std::size_t& deliveries);
+                        protocol::Lsn commit_lsn, std::size_t& deliveries);
+  std::size_t send(KafkaTopic* topic, const KafkaRecord& record, cdc::TransactionNumber transaction,
+                   std::size_t& deliveries);
   void send_position();
   void send_bookmark(const cdc::Position& position);
 

@@ -21,18 +21,20 @@ std::string KafkaUndeliverable::problem_of(const KafkaTopic& topic,
 }
 
 KafkaTopic* KafkaUndeliverable::divert(const KafkaTopic& topic, const std::string& problem,
-                                       const cdc::Record& event, KafkaRecord& record) {
-  const std::string what =
-      describe(topic) + ", commit " + protocol::to_string(event.commit_lsn) + ": " + problem;
+                                       protocol::Lsn commit_lsn, KafkaRecord& record,
+                                       std::optional<DeadLetter::Raw> raw) {
+  const std::string commit = protocol::to_string(commit_lsn);
+  const std::string what = describe(topic) + ", commit " + commit + ": " + problem;
   if (settings_.undeliverable == Undeliverable::stop) {
     throw kafka_error(settings_, SinkFailure::undeliverable, what);
   }
+  ++diverted_;
   if (settings_.undeliverable == Undeliverable::skip) {
     warnings_.push_back("skipped (undeliverable: skip): " + what);
     return nullptr;
   }
   record.dead_letter = std::make_shared<const DeadLetter>(
-      DeadLetter{problem, topic.name, topic.schema, topic.table, to_string(event.commit_lsn)});
+      DeadLetter{problem, topic.name, topic.schema, topic.table, commit, std::move(raw)});
   record.timestamp_ms = 0;
   record.partition = by_partitioner;
   if (const auto too_large = producer_.size_problem(*dead_letters_, record); !too_large.empty()) {

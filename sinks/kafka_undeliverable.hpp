@@ -1,7 +1,9 @@
 // Records that Kafka can never take, and what is done with them (delivery.md 17).
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +35,11 @@ class KafkaUndeliverable {
   // Where a record with such a problem goes instead; null: nowhere, it is skipped. Makes a dead
   // letter of it: the same key and value, and headers that say what it was. Throws SinkError where
   // the policy is to stop, or if not even the dead letters' topic takes it.
-  KafkaTopic* divert(const KafkaTopic& topic, const std::string& problem, const cdc::Record& event,
-                     KafkaRecord& record);
+  KafkaTopic* divert(const KafkaTopic& topic, const std::string& problem, protocol::Lsn commit_lsn,
+                     KafkaRecord& record, std::optional<DeadLetter::Raw> raw = std::nullopt);
+
+  // How many were.
+  std::uint64_t diverted() const { return diverted_; }
 
   // For the log.
   std::vector<std::string> take_warnings();
@@ -44,6 +49,7 @@ class KafkaUndeliverable {
   KafkaMemory& memory_;
   KafkaProducer& producer_;
   KafkaTopic* dead_letters_ = nullptr;
+  std::uint64_t diverted_ = 0;
   std::vector<std::string> warnings_;
 };
 

@@ -75,6 +75,7 @@ class Daemon {
       log::info("sink closed", {{"sink", id},
                                 {"events", sum.totals.events},
                                 {"bytes", sum.totals.bytes},
+                                {"undeliverable", sum.totals.undeliverable},
                                 {"checksum", static_cast<std::uint64_t>(sum.totals.checksum)},
                                 {"sessions", sum.sessions},
                                 {"confirmed_lsn", protocol::to_string(sum.confirmed)}});

@@ -99,6 +99,10 @@ void add_source(Families& families, const SourceStatus& source) {
                  "Age of the oldest commit not yet confirmed; 0 if there is none or the server's "
                  "clock is ahead.",
                  clamped_lag_seconds(source));
+  families.gauge("waits_for_standby",
+                 "1 while the server holds back changes for a standby of its"
+                 " synchronized_standby_slots.",
+                 source.waits_for_standby ? 1.0 : 0.0);
   families.gauge("retained_wal_bytes", "WAL the server keeps for the slot.",
                  source.retained_wal_bytes);
   families.gauge("last_message_age_seconds", "Since anything came from the server.",
@@ -146,6 +150,13 @@ void add_sinks(Families& families, const StatusReport& report) {
                   MetricType::Counter, [](const SinkStatus& sink) { return sink.events; });
   add_sink_family(families, report, "sink_bytes_total", "Bytes of the events that became durable.",
                   MetricType::Counter, [](const SinkStatus& sink) { return sink.bytes; });
+  families.begin("sink_undeliverable_records_total",
+                 "Records that the sink can never take, put aside as `undeliverable` says.",
+                 MetricType::Counter);
+  for (const auto& sink : report.sinks) {
+    families.add(sink.undeliverable,
+                 {{"sink", sink.id}, {"kind", sink.kind}, {"policy", sink.undeliverable_policy}});
+  }
   add_sink_family(families, report, "sink_position_lsn",
                   "All before this position is durable in the sink, in bytes of WAL.",
                   MetricType::Gauge, [](const SinkStatus& sink) { return sink.position.value; });

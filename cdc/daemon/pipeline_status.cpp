@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "cdc/daemon/version.hpp"
+#include "config/undeliverable.hpp"
 #include "protocol/pg_time.hpp"
 
 namespace pgcourier::cdc::daemon {
@@ -29,6 +30,13 @@ const char* kind_of(const config::SinkSettings& sink) {
       sink);
 }
 
+// What becomes of a record that the sink can't take.
+std::string policy_of(const config::SinkSettings& sink) {
+  const auto* kafka = std::get_if<config::KafkaSettings>(&sink);
+  return std::string(
+      config::name_of(kafka == nullptr ? config::Undeliverable::stop : kafka->undeliverable));
+}
+
 // In the order of first appearance, which metrics rely on.
 TableStatus& table_named(std::vector<TableStatus>& tables, const std::string& name) {
   const auto found = std::find_if(tables.begin(), tables.end(),
@@ -44,7 +52,7 @@ PipelineStatus::PipelineStatus(const config::Settings& settings)
       started_(std::chrono::system_clock::now()),
       since_(started_) {
   for (const auto& sink : settings.sinks) {
-    sink_kinds_.emplace_back(config::id_of(sink), kind_of(sink));
+    sinks_.push_back({config::id_of(sink), kind_of(sink), policy_of(sink)});
   }
   source_.slot = settings.source.slot;
   source_.publication = settings.source.publication;
@@ -86,15 +94,13 @@ void PipelineStatus::attach(const Pipeline& pipeline) { pipeline_ = &pipeline; }
 void PipelineStatus::detach() {
   source_.peer.clear();
   source_.retained_wal_bytes.reset();
+  source_.waits_for_standby = false;
   source_.server_lsn = {};
   if (!pipeline_) return;
   add_tables(past_.tables);
   past_.transactions += pipeline_->transactions();
   for (const auto& view : pipeline_->sinks()) {
-    const auto totals = view.sink->totals();
-    auto& sum = past_.sinks[view.sink->id()];
-    sum.events += totals.events;
-    sum.bytes += totals.bytes;
+    past_.sinks[view.sink->id()].add(view.sink->totals());
   }
   pipeline_ = nullptr;
 }
@@ -116,20 +122,23 @@ void PipelineStatus::add_tables(std::vector<TableStatus>& tables) const {
 
 std::vector<SinkStatus> PipelineStatus::sink_statuses() const {
   std::vector<SinkStatus> statuses;
-  for (const auto& [id, kind] : sink_kinds_) {
-    auto& status = statuses.emplace_back(SinkStatus{.id = id, .kind = kind});
-    if (const auto past = past_.sinks.find(id); past != past_.sinks.end()) {
-      status.events = past->second.events;
-      status.bytes = past->second.bytes;
+  const auto add = [](SinkStatus& status, const SinkTotals& totals) {
+    status.events += totals.events;
+    status.bytes += totals.bytes;
+    status.undeliverable += totals.undeliverable;
+  };
+  for (const auto& sink : sinks_) {
+    auto& status = statuses.emplace_back(
+        SinkStatus{.id = sink.id, .kind = sink.kind, .undeliverable_policy = sink.policy});
+    if (const auto past = past_.sinks.find(sink.id); past != past_.sinks.end()) {
+      add(status, past->second);
     }
   }
   if (!pipeline_) return statuses;
   for (const auto& view : pipeline_->sinks()) {
     auto& status = *std::find_if(statuses.begin(), statuses.end(),
                                  [&](const SinkStatus& s) { return s.id == view.sink->id(); });
-    const auto totals = view.sink->totals();
-    status.events += totals.events;
-    status.bytes += totals.bytes;
+    add(status, view.sink->totals());
     status.position = view.durable.position;
     status.delivered = view.durable.delivered;
     status.in_flight_bytes = view.in_flight_bytes;

@@ -52,7 +52,12 @@ class PipelineStatus : public StatusSource {
   std::vector<Check> checks(const StatusReport& report) const;
 
   std::string name_;
-  std::vector<std::pair<std::string, std::string>> sink_kinds_;  // id, kind; in their order
+  struct KnownSink {
+    std::string id;
+    std::string kind;
+    std::string policy;
+  };
+  std::vector<KnownSink> sinks_;  // as the settings have them
   std::uint64_t in_flight_limit_;
   PipelineState state_ = PipelineState::starting;
   std::string state_detail_;

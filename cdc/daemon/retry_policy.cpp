@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "cdc/daemon/stop_error.hpp"
-#include "cdc/encoding_error.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/spill_store.hpp"
 #include "cdc/table_filter.hpp"
@@ -41,7 +40,9 @@ constexpr std::array verdicts{
     Verdict{"58P01"sv, exit_slot, "the WAL the slot needs is gone"},
     Verdict{"22023"sv, exit_settings, "the server refuses an option of ours"},
     Verdict{"0A000"sv, exit_settings, "the server can't do what the settings ask for"},
-    Verdict{"42601"sv, exit_settings, "the server does not know this command"},
+    Verdict{"42601"sv, exit_settings,
+            "the server does not know this command; does a pooler stand before it? Name the server"
+            " itself in source.url"},
     Verdict{"42602"sv, exit_settings, "check the names in the settings"},
 };
 
@@ -49,6 +50,13 @@ constexpr std::array verdicts{
 bool blames_setting(std::string_view message) {
   return message.find("wal_level"sv) != std::string_view::npos ||
          message.find("max_replication_slots"sv) != std::string_view::npos;
+}
+
+// PgBouncer, whose words are not translated. Not only `replication` is unknown to it: so may be the
+// settings that the form of values depends on.
+bool is_from_pooler(const protocol::ServerError& error) {
+  return error.sqlstate() == "08P01"sv &&
+         error.fields().message.find("unsupported startup parameter"sv) != std::string::npos;
 }
 
 NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
@@ -65,6 +73,10 @@ NextStep judge(const protocol::ServerError& error, bool bookmark_exists) {
     step.exit_code = found->exit_code;
     step.what += " (" + std::string(found->remedy) + ")";
     if (found->sqlstate == "42704"sv && bookmark_exists) step.exit_code = exit_slot;
+  } else if (is_from_pooler(error)) {
+    step.retry = false;
+    step.exit_code = exit_settings;
+    step.what += " (a pooler, which replication can't pass: name the server itself in source.url)";
   } else if (error.sqlstate() == "55000"sv) {
     // Out of order for one of two reasons: the slot can't be read any more, or a setting.
     step.retry = false;
@@ -130,8 +142,6 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
     return stop(exit_not_permitted, "server", refused.what());
   } catch (const protocol::ProtocolError& nonsense) {
     return stop(exit_protocol, "protocol", nonsense.what());
-  } catch (const EncodingError& value) {
-    return stop(exit_undeliverable, "sink", value.what());
   } catch (const config::SettingsError& settings) {
     return stop(exit_settings, "settings", settings.what());
   } catch (const FilterError& filter) {

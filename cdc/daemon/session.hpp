@@ -63,6 +63,7 @@ class Session {
   asio::awaitable<SourceView> look_at_source();
   asio::awaitable<void> look(SourceView& view);
   void notice_promotion();
+  void tell_standby_wait(bool seen);
   asio::awaitable<void> beat(protocol::Lsn confirmed);
   asio::awaitable<void> close_orderly();
   asio::awaitable<void> close_without_reader();
@@ -86,7 +87,8 @@ class Session {
 
   bool ending_ = false;         // no more is taken from the stream
   bool end_requested_ = false;  // … because request_end() was called
-  bool promoted_ = false;       // … because the standby was promoted
+  bool standby_wait_seen_ = false;
+  bool promoted_ = false;  // … because the standby was promoted
   bool copy_done_sent_ = false;
   bool made_progress_ = false;
   Clock::time_point end_deadline_{};

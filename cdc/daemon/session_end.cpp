@@ -79,10 +79,7 @@ asio::awaitable<void> Session::adopt_timeline() {
 void Session::remember() const {
   for (const auto& view : pipeline_->sinks()) {
     auto& sum = context_.memory.sums[view.sink->id()];
-    const auto totals = view.sink->totals();
-    sum.totals.events += totals.events;
-    sum.totals.bytes += totals.bytes;
-    sum.totals.checksum = totals.checksum;
+    sum.totals.add(view.sink->totals());
     sum.confirmed = view.bookmarked;
     ++sum.sessions;
     if (view.sink->keeps_bookmark()) continue;

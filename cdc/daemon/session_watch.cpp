@@ -28,10 +28,11 @@ constexpr std::chrono::milliseconds ask_after = 30s;
 
 constexpr const char* look_query = R"(
   SELECT here, pg_wal_lsn_diff(here, s.restart_lsn),
-         EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = $2::int), pg_is_in_recovery()
+         a.pid IS NOT NULL, pg_is_in_recovery(), a.wait_event = 'WaitForStandbyConfirmation'
     FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
                  ELSE pg_current_wal_lsn() END AS here) AS position
-         LEFT JOIN pg_replication_slots s ON s.slot_name = $1)";
+         LEFT JOIN pg_replication_slots s ON s.slot_name = $1
+         LEFT JOIN pg_stat_activity a ON a.pid = $2::int)";
 
 }  // namespace
 
@@ -42,9 +43,11 @@ asio::awaitable<void> Session::watch_loop() {
     co_await pause(context_.io, watch_interval);
     const auto now = Clock::now();
     tell_stalls(now);
-    const bool stuck = !pipeline_->settled();
+    // In the middle of a transaction too, which settled() does not count.
+    const bool stuck = !pipeline_->settled() || pipeline_->in_flight_bytes() > 0;
     const bool silent = ask_if_silent(now);
-    const auto look_interval = started_.server.standby ? watch_interval : quiet_look_interval;
+    const bool watched = started_.server.standby || standby_wait_seen_;
+    const auto look_interval = watched ? watch_interval : quiet_look_interval;
     if (!stuck && !silent && now - last_look < look_interval) continue;
     last_look = now;
     const SourceView view = co_await look_at_source();
@@ -97,13 +100,30 @@ asio::awaitable<void> Session::look(SourceView& view) {
   const std::vector<std::optional<std::string>> parameters{context_.settings.source.slot,
                                                            std::to_string(started_.stream_pid)};
   const auto answer = co_await (*sql).query(look_query, parameters);
-  const auto& row = single_row(answer, 4, "pg_stat_activity");
+  const auto& row = single_row(answer, 5, "pg_stat_activity");
   if (const auto at = protocol::parse_lsn(row[0].value_or(""))) context_.status.server_at(*at);
   if (const auto& kept = row[1]) {
     context_.status.source().retained_wal_bytes = std::strtoull(kept->c_str(), nullptr, 10);
   }
   view = row[2] == "t" ? SourceView::walsender_there : SourceView::walsender_gone;
+  tell_standby_wait(row[4] == "t");
   if (started_.server.standby && row[3] == "f") notice_promotion();
+}
+
+// synchronized_standby_slots: what a failover could lose is not sent (edge case 15). Every commit
+// waits for a moment: two looks in a row must see it.
+void Session::tell_standby_wait(bool seen) {
+  auto& told = context_.status.source().waits_for_standby;
+  const bool waits = seen && std::exchange(standby_wait_seen_, seen);
+  standby_wait_seen_ = seen;
+  if (waits == told) return;
+  told = waits;
+  if (waits) {
+    log::warn("the server sends no more until its standbys have caught up",
+              {{"see", "synchronized_standby_slots"}});
+  } else {
+    log::info("the server no longer waits for its standbys");
+  }
 }
 
 // The walsender lives on through a promotion and tells nothing of it, but the bookmarks must not

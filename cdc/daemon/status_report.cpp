@@ -31,6 +31,7 @@ Json source_json(const SourceStatus& source) {
           {"received_lsn", lsn(source.received_lsn)},
           {"server_lsn", lsn(source.server_lsn)},
           {"retained_wal_bytes", optional(source.retained_wal_bytes)},
+          {"waits_for_standby", source.waits_for_standby},
           {"lag_bytes", lag_bytes(source)},
           {"lag_seconds", optional(clamped_lag_seconds(source))},
           {"server_clock_ahead", source.lag_seconds.value_or(0) < 0},
@@ -39,14 +40,16 @@ Json source_json(const SourceStatus& source) {
 }
 
 Json sink_json(const SinkStatus& sink) {
-  return {{"id", sink.id},
-          {"kind", sink.kind},
-          {"position", lsn(sink.position)},
-          {"delivered", lsn(sink.delivered)},
-          {"in_flight_bytes", sink.in_flight_bytes},
-          {"events", sink.events},
-          {"bytes", sink.bytes},
-          {"stalled_because", text(sink.stalled_because)}};
+  return {
+      {"id", sink.id},
+      {"kind", sink.kind},
+      {"position", lsn(sink.position)},
+      {"delivered", lsn(sink.delivered)},
+      {"in_flight_bytes", sink.in_flight_bytes},
+      {"events", sink.events},
+      {"bytes", sink.bytes},
+      {"undeliverable", {{"policy", sink.undeliverable_policy}, {"records", sink.undeliverable}}},
+      {"stalled_because", text(sink.stalled_because)}};
 }
 
 Json table_json(const TableStatus& table) {

@@ -38,6 +38,8 @@ struct SourceStatus {
   protocol::Lsn confirmed_lsn;  // sent as flush
   protocol::Lsn received_lsn;   // highest of this session
   protocol::Lsn server_lsn;     // end of WAL as the server last said
+  // The server sends no more until a standby of its synchronized_standby_slots has caught up.
+  bool waits_for_standby = false;
   // Kept by the server for our slot, from its restart_lsn on; empty: not known yet.
   std::optional<std::uint64_t> retained_wal_bytes;
   // Age of the oldest unconfirmed commit, 0 if there is none. Below zero when the server's clock is
@@ -61,6 +63,9 @@ struct SinkStatus {
   std::uint64_t events = 0;     // became durable, since the program's start
   std::uint64_t bytes = 0;      // of their values
   std::string stalled_because;  // empty: not stalled
+  // Records it can never take: stop, dead_letter or skip, and how many were put aside.
+  std::string undeliverable_policy;
+  std::uint64_t undeliverable = 0;
 };
 
 inline constexpr std::size_t operation_count = 5;  // of cdc::Operation

@@ -1,4 +1,4 @@
-// What a server that breaks the order of messages meets.
+// What a server that breaks the order of messages meets, and values that have no encoding.
 #include <gtest/gtest.h>
 
 #include "protocol/protocol_error.hpp"
@@ -65,6 +65,56 @@ TEST(Pipeline, RefusesAChangeOfATableThatWasNotDescribed) {
   PipelineHarness h;
   h.take(begin(Lsn{0x100}));
   EXPECT_THROW(h.take(insert(9, row)), ProtocolError);
+}
+
+TEST(Pipeline, GivesWhatHasNoEncodingToTheSinksAsItCame) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.encoder.has_no_encoding = "u";
+  h.first.takes_unencodable = h.second.takes_unencodable = true;
+  const std::string bad = insert(2, row);
+  h.take(begin(Lsn{0x100}));
+  h.take(insert(1, row), Lsn{0xA0});
+  h.take(bad, Lsn{0xB0});
+  h.take(insert(1, row), Lsn{0xC0});
+  h.take(commit(Lsn{0x100}, Lsn{0x110}));
+  const std::vector<std::string> lines{
+      "insert t#0", "public.u: no encoding #1 of 0/100 at 0/B0: " + bad, "insert t#2 end=0/110"};
+  EXPECT_EQ(h.first.lines, lines);
+  EXPECT_EQ(h.second.lines, lines);
+  h.settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  h.deliver_and_settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+  EXPECT_EQ(h.pipeline.in_flight_bytes(), 0U);
+}
+
+TEST(Pipeline, AWholeTransactionWithoutEncodingIsConfirmedWhenTheSinksHaveIt) {
+  PipelineHarness h({.first_at = {}, .second_at = Lsn{0x110}});
+  h.describe_tables();
+  h.encoder.has_no_encoding = "t";
+  h.first.takes_unencodable = true;
+  h.transaction({0x100}, {0x110}, 2);  // the second sink has it already
+  EXPECT_EQ(h.first.lines.size(), 2U);
+  EXPECT_TRUE(h.second.lines.empty());
+  h.deliver_and_settle();
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{0x110});
+}
+
+TEST(Pipeline, ASinkWithNowhereToPutItStops) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.encoder.has_no_encoding = "t";
+  h.first.takes_unencodable = true;
+  h.take(begin(Lsn{0x100}));
+  try {
+    h.take(insert(1, row));
+    FAIL() << "the second sink took it";
+  } catch (const SinkError& error) {
+    EXPECT_EQ(error.failure(), SinkFailure::undeliverable);
+    EXPECT_EQ(std::string(error.what()),
+              "sink second: commit 0/100, seq 0 has no encoding: public.t: no encoding");
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cdc/encoding_error.hpp"
 #include "cdc/pipeline.hpp"
 #include "tests/cdc/memory_spills.hpp"
 #include "tests/cdc/pgoutput_bytes.hpp"
@@ -25,6 +26,9 @@ class FakeEncoder : public cdc::Encoder {
 
   void encode(const cdc::ChangeEvent& event) override {
     EXPECT_TRUE(finished_) << "the event before was not finished";
+    if (event.relation && event.relation->table == has_no_encoding) {
+      throw cdc::EncodingError(*event.relation, "no encoding");
+    }
     finished_ = false;
     static constexpr const char* names[] = {"insert",          "update",           "delete",
                                             "truncate",        "message",          "prepare",
@@ -46,6 +50,7 @@ class FakeEncoder : public cdc::Encoder {
 
   std::vector<std::string> take_unfitting() override { return {}; }
 
+  std::string has_no_encoding;       // a table
   std::vector<std::string> headers;  // the origin of each begin()
   std::vector<std::string> gids;
 
@@ -72,6 +77,15 @@ class FakeSink : public cdc::Sink {
 
   cdc::Written write(const cdc::EncodedEvent& event, cdc::TransactionNumber unit) override {
     lines.emplace_back(event.record.value);
+    outstanding.push_back({unit, event_bytes});
+    return {1, event_bytes};
+  }
+  cdc::Written write_unencodable(const cdc::UnencodableEvent& event,
+                                 cdc::TransactionNumber unit) override {
+    if (!takes_unencodable) return Sink::write_unencodable(event, unit);
+    lines.push_back(std::string(event.problem) + " #" + std::to_string(event.seq) + " of " +
+                    to_string(event.commit_lsn) + " at " + to_string(event.lsn) + ": " +
+                    std::string(event.message));
     outstanding.push_back({unit, event_bytes});
     return {1, event_bytes};
   }
@@ -105,6 +119,7 @@ class FakeSink : public cdc::Sink {
 
   std::size_t event_bytes = 10;  // each event's weight
   bool saves_bookmarks = true;   // at once when asked to
+  bool takes_unencodable = false;
   std::vector<std::string> lines;
   std::vector<std::pair<cdc::TransactionNumber, std::size_t>> outstanding;  // unit, bytes
   std::vector<Lsn> commits;

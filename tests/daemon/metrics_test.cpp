@@ -61,6 +61,22 @@ TEST(Metrics, CountsErrorsBySqlstateClass) {
       HasSubstr(R"(pgcourier_errors_total{pipeline="shop",kind="network",sqlstate_class=""} 1)"));
 }
 
+TEST(Metrics, CountsWhatEachSinkCouldNeverTakeByItsPolicy) {
+  auto report = sample_report();
+  report.sinks[0].undeliverable_policy = "dead_letter";
+  report.sinks[0].undeliverable = 3;
+  EXPECT_THAT(metrics_text(report),
+              HasSubstr(R"(pgcourier_sink_undeliverable_records_total{pipeline="shop",)"
+                        R"(sink="archive",kind="files",policy="dead_letter"} 3)"));
+}
+
+TEST(Metrics, TellsWhetherTheServerWaitsForItsStandbys) {
+  auto report = sample_report();
+  report.source.waits_for_standby = true;
+  EXPECT_THAT(metrics_text(report),
+              HasSubstr("pgcourier_waits_for_standby{pipeline=\"shop\"} 1\n"));
+}
+
 TEST(Metrics, TellsWhichSinkStalls) {
   auto report = sample_report();
   report.sinks[0].stalled_because = "disk full";

@@ -129,6 +129,20 @@ TEST(PipelineStatus, StartsUnreadyWithWhatTheSettingsSay) {
               testing::ElementsAre("kafka kafka", "files files", "stdout stdout", "measure null"));
 }
 
+TEST(PipelineStatus, AddsUpWhatWasUndeliverableOverTheSessions) {
+  auto settings = shop_settings();
+  std::get<config::KafkaSettings>(settings.sinks[0]).undeliverable = config::Undeliverable::skip;
+  PipelineStatus status(settings);
+  for (const std::uint64_t count : {2, 3}) {
+    Streaming session(status);
+    session.kafka.counted.undeliverable = count;
+  }
+  const auto kafka = json_of(status)["sinks"][0]["undeliverable"];
+  EXPECT_EQ(kafka["policy"], "skip");
+  EXPECT_EQ(kafka["records"], 5);
+  EXPECT_EQ(json_of(status)["sinks"][1]["undeliverable"]["policy"], "stop");
+}
+
 TEST(PipelineStatus, CountsAStateFromItsFirstEntry) {
   PipelineStatus status(shop_settings());
   status.enter(PipelineState::waiting_for_slot, "in use by process 7");

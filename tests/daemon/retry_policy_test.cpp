@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include "cdc/daemon/stop_error.hpp"
-#include "cdc/encoding_error.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/table_filter.hpp"
 #include "config/settings.hpp"
@@ -125,6 +124,15 @@ TEST(RetryPolicy, SaysTheRemedyBesideTheServersWords) {
               testing::EndsWith("(check user, password and pg_hba.conf)"));
 }
 
+TEST(RetryPolicy, KnowsAPoolerByItsWords) {
+  const auto step =
+      step_after_server_error("08P01", "unsupported startup parameter: replication", true);
+  EXPECT_FALSE(step.retry);
+  EXPECT_EQ(step.exit_code, 78);
+  EXPECT_THAT(step.what, HasSubstr("name the server itself in source.url"));
+  EXPECT_TRUE(step_after_server_error("08P01", "invalid message", true).retry);
+}
+
 struct SinkCase {
   SinkFailure failure;
   bool retry;
@@ -163,7 +171,6 @@ struct ErrorCase {
 };
 
 TEST(RetryPolicy, KnowsEveryOtherKindOfError) {
-  const Relation orders{.schema = "public", .table = "orders"};
   const ErrorCase cases[] = {
       {std::make_exception_ptr(replication::ConnectionError("db1:5432: connection refused")), again,
        69, "network", "db1:5432: connection refused"},
@@ -171,8 +178,6 @@ TEST(RetryPolicy, KnowsEveryOtherKindOfError) {
        "server", "no password was given"},
       {std::make_exception_ptr(protocol::ProtocolError("Update", "no new row", 5)), stops, 76,
        "protocol", "Update: no new row at byte 5"},
-      {std::make_exception_ptr(EncodingError(orders, "a row of 3 columns")), stops, 65, "sink",
-       "public.orders: a row of 3 columns"},
       {std::make_exception_ptr(config::SettingsError("source.slot: missing")), stops, 78,
        "settings", "source.slot: missing"},
       {std::make_exception_ptr(FilterError("re:( is no regular expression")), stops, 78, "settings",

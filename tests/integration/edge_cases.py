@@ -1,11 +1,18 @@
 """Edge cases of positions, transactions and messages that no other program covers. The names carry the numbers of
 EDGE_CASES.md. `edge_cases.py [words]` runs the cases named by the words."""
 import base64
+import contextlib
 import io
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
 
+from harness.ports import free_port
 from harness.postgres import Postgres
 from harness.program import cases_of, run_cases
-from harness.shared import PLAIN, Delivery, courier, insert, server
+from harness.shared import PLAIN, Delivery, courier, insert, refused, server
 from harness.waiting import equal, lsn, require, wait_for
 
 T = "CREATE TABLE t (id int PRIMARY KEY, a int, note text)"
@@ -119,6 +126,40 @@ class HighXid(Postgres):
         self.command("", "dd", "if=/dev/zero", f"of={segment}", "bs=262144", "count=1", "status=none")
         self.command("pg_resetwal", "-x", xid, "-u", xid - 10**6, "-D", self.data)
         return self
+
+
+def case_22_a_pooler_in_front():
+    """PgBouncer refuses what a replication connection asks for: said with the remedy, not tried for ever."""
+    for ignored, word in (("extra_float_digits", "replication"), ("*", "replication"),
+                          ("extra_float_digits,replication", "IntervalStyle")):
+        with pooler(server(), ignored) as port, courier() as pipeline:
+            pipeline.set("source.url", server().url(port=port))
+            refused(pipeline, 78, f"unsupported startup parameter: {word}", "a pooler", "name the server itself in source.url")
+            pipeline.start("check", "-c", pipeline.file).wait_exit(78)
+
+
+@contextlib.contextmanager
+def pooler(of, ignored):
+    """A PgBouncer before the server; its port."""
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="pgcourier-pooler-"))
+    folder.chmod(0o755)
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(f"[databases]\n{of.database} = host=127.0.0.1 port={of.port} user=postgres\n"
+                        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+                        f"pool_mode = transaction\nignore_startup_parameters = {ignored}\n")
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen([*of.as_postgres, "/usr/sbin/pgbouncer", str(settings)], stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log)
+    try:
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_for(listens, lambda: f"PgBouncer: {(folder / 'log').read_text()}")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
 
 
 def case_24_publication_made_after_the_slot():

@@ -1,5 +1,7 @@
 """Edge cases that need a standby of PostgreSQL 16 or 17: decoding on one (16), and a failover slot that outlives its
-primary (14). `edge_cases_standby.py [words]`."""
+primary (14), a primary that waits for its standby (15). `edge_cases_standby.py [words]`."""
+import json
+
 from harness.checker import check_files
 from harness.courier import Courier
 from harness.postgres import PASSWORD, Postgres
@@ -8,7 +10,7 @@ from harness.schema import schema_of
 from harness.shared import PLAIN, insert
 from harness.standby import ColdStandby, fail_over, synchronised, wait_streaming_from
 from harness.truth import Truth
-from harness.waiting import require, wait_for
+from harness.waiting import equal, require, wait_for
 from harness.workload import Workload
 
 
@@ -60,6 +62,29 @@ def case_14_failover_slot_after_promotion():
                 counts = check_files(pipeline.files, Truth.of(standby), pipeline.name)
                 require(counts["events"] > 300, f"{counts}")
                 print(f"      {counts}")
+
+
+def case_15_the_server_waits_for_a_standby():
+    """synchronized_standby_slots: what a failover could lose is not sent. Shown as that, not as a lag without a cause."""
+    with Postgres(17, synchronized_standby_slots="standby") as primary, Courier(primary, http=True) as pipeline:
+        primary.sql(PLAIN)
+        primary.sql("SELECT pg_create_physical_replication_slot('standby', true)")
+        process = pipeline.run_streaming()
+        process.wait_says("streaming")
+
+        def status():
+            return json.loads(pipeline.get("/api/v1/status")[1])["source"]
+        require(not status()["waits_for_standby"], "it waits before there is anything to wait for")
+        insert(10, of=primary)
+        wait_for(lambda: status()["waits_for_standby"], lambda: f"the wait to be shown: {status()}", 40, every=0.5)
+        equal(pipeline.metrics()['pgcourier_waits_for_standby{pipeline="shop"}'], 1.0)
+        require(process.says("until its standbys have caught up", "synchronized_standby_slots"), lambda: process.log())
+        equal(pipeline.events(), [])
+        primary.sql("ALTER SYSTEM SET synchronized_standby_slots = ''")
+        primary.sql("SELECT pg_reload_conf()")
+        wait_for(lambda: len(pipeline.events()) == 10, "the events", 30)
+        wait_for(lambda: not status()["waits_for_standby"], "the wait to end", 40, every=0.5)
+        process.terminate()
 
 
 if __name__ == "__main__":

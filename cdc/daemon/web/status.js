@@ -56,7 +56,8 @@ function show(status) {
     ["received", source.received_lsn],
     ["server's end of WAL", source.server_lsn],
     ["lag", `${bytes(source.lag_bytes)}, ${seconds(source.lag_seconds)}` +
-      (source.server_clock_ahead ? " (the server's clock is ahead of ours)" : "")],
+      (source.server_clock_ahead ? " (the server's clock is ahead of ours)" : "") +
+      (source.waits_for_standby ? " (the server waits for a standby of its synchronized_standby_slots)" : "")],
     ["WAL kept for the slot", bytes(source.retained_wal_bytes)],
     ["last message from the server", source.last_message_age_seconds === null ? "–"
       : `${seconds(source.last_message_age_seconds)} ago`],
@@ -65,6 +66,7 @@ function show(status) {
     element("td", sink.id), element("td", sink.kind), element("td", sink.position),
     numberCell(sink.events), element("td", bytes(sink.bytes), "number"),
     element("td", bytes(sink.in_flight_bytes), "number"),
+    numberCell(sink.undeliverable.records),
     element("td", sink.stalled_because, sink.stalled_because ? "bad" : ""))));
   byId("checks").replaceChildren(...status.checks.map((check) => row(
     element("td", check.ok ? "ok" : "failed", check.ok ? "good" : "bad"),
