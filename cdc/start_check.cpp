@@ -15,13 +15,15 @@ std::string describe(const StreamIdentity& identity) {
          identity.slot;
 }
 
-// What --accept-identity must say: this server, this bookmark, nothing else.
-std::string acceptance_id(const ServerView& server, const Bookmark& bookmark) {
+// What --accept-identity must say: this server and these bookmarks, of which `lowest` is the
+// position that is furthest behind; nothing else.
+std::string acceptance_id(const ServerView& server, Lsn lowest) {
   return server.identity.system_identifier + "." + std::to_string(server.identity.timeline) + "@" +
-         to_string(bookmark.position.position);
+         to_string(lowest);
 }
 
-Refusal refuse_identity(const ServerView& server, const SinkMemory& sink, const std::string& why) {
+Refusal refuse_identity(const ServerView& server, const SinkMemory& sink, Lsn lowest,
+                        const std::string& why) {
   return {66, "sink " + sink.sink_id + ": " + why + "; its bookmark is of " +
                   describe(sink.bookmark->identity) + " at " +
                   to_string(sink.bookmark->position.position) + " (delivered " +
@@ -29,7 +31,7 @@ Refusal refuse_identity(const ServerView& server, const SinkMemory& sink, const 
                   describe(server.identity) + " at " + to_string(server.flushed) +
                   ". Nothing was confirmed. If the sink shall go on from this server's slot, start"
                   " once with --accept-identity=" +
-                  acceptance_id(server, *sink.bookmark)};
+                  acceptance_id(server, lowest)};
 }
 
 // Where the server's history left the bookmark's timeline; empty: never was on it.
@@ -44,20 +46,22 @@ std::optional<Lsn> end_of_common_history(const ServerView& server, std::uint32_t
 // One sink's verdict: its position, or why not.
 using Verdict = std::variant<Position, WaitForReplay, Refusal>;
 
-Verdict check_history(const ServerView& server, const SinkMemory& sink) {
+Verdict check_history(const ServerView& server, const SinkMemory& sink, Lsn lowest) {
   const auto& [identity, position] = *sink.bookmark;
   if (identity.system_identifier != server.identity.system_identifier) {
-    return refuse_identity(server, sink, "this is another cluster");
+    return refuse_identity(server, sink, lowest,
+                           "this is another cluster (pg_upgrade makes one, and so does a dump that"
+                           " was restored elsewhere)");
   }
   if (identity.database != server.identity.database) {
-    return refuse_identity(server, sink, "this is another database");
+    return refuse_identity(server, sink, lowest, "this is another database");
   }
   if (identity.slot != server.identity.slot) {
-    return refuse_identity(server, sink, "this is another slot");
+    return refuse_identity(server, sink, lowest, "this is another slot");
   }
   const auto common = end_of_common_history(server, identity.timeline);
   if (!common) {
-    return refuse_identity(server, sink,
+    return refuse_identity(server, sink, lowest,
                            "the server's history does not hold timeline " +
                                std::to_string(identity.timeline) +
                                ": a restored copy, or an old"
@@ -68,7 +72,7 @@ Verdict check_history(const ServerView& server, const SinkMemory& sink) {
       return WaitForReplay{position.delivered};
     }
     return refuse_identity(
-        server, sink,
+        server, sink, lowest,
         "divergence: events up to " + to_string(position.delivered) +
             " were delivered that this server's history, which ends for them at " +
             to_string(*common) + ", does not hold");
@@ -77,14 +81,17 @@ Verdict check_history(const ServerView& server, const SinkMemory& sink) {
 }
 
 Verdict check_sink(const ServerView& server, const SinkMemory& sink, const Acceptance& acceptance,
-                   bool gap_accepted, Lsn lowest_bookmark, std::vector<std::string>& warnings) {
+                   bool gap_accepted, Lsn lowest, std::vector<std::string>& warnings) {
   const Position at_the_slot{Lsn{}, server.confirmed_flush};
-  auto verdict = check_history(server, sink);
+  auto verdict = check_history(server, sink, lowest);
   if (std::holds_alternative<Refusal>(verdict)) {
-    if (acceptance.identity != acceptance_id(server, *sink.bookmark)) return verdict;
-    warnings.push_back("sink " + sink.sink_id + ": its bookmark of " +
-                       describe(sink.bookmark->identity) + " was given up as accepted; it goes on" +
-                       " from " + to_string(server.confirmed_flush));
+    if (acceptance.identity != acceptance_id(server, lowest)) return verdict;
+    warnings.push_back(
+        "sink " + sink.sink_id + ": its bookmark of " + describe(sink.bookmark->identity) + " at " +
+        to_string(sink.bookmark->position.position) + " (delivered " +
+        to_string(sink.bookmark->position.delivered) +
+        ") was given up as accepted; it goes on from " + to_string(server.confirmed_flush) +
+        ": what this server committed before that is not delivered");
     return at_the_slot;
   }
   const auto* position = std::get_if<Position>(&verdict);
@@ -96,7 +103,7 @@ Verdict check_sink(const ServerView& server, const SinkMemory& sink, const Accep
                            ": somebody else moved or re-created it, and what lies between is gone"
                            " from the slot. If that gap is acceptable, start once with"
                            " --accept-gap=" +
-                           to_string(lowest_bookmark)};
+                           to_string(lowest)};
   }
   warnings.push_back("sink " + sink.sink_id + ": gap accepted: changes between " +
                      to_string(position->position) + " and " + to_string(server.confirmed_flush) +
@@ -116,16 +123,31 @@ std::optional<Lsn> lowest_position(std::span<const SinkMemory> sinks) {
   return lowest;
 }
 
-std::variant<SlotUse, Refusal> decide_slot(const std::string& slot, SlotState state,
+std::variant<SlotUse, Refusal> decide_slot(const ServerView& server, SlotState state,
                                            const std::string& reason, bool create_slot,
                                            std::span<const SinkMemory> sinks,
                                            const Acceptance& acceptance) {
   if (state == SlotState::present) return SlotUse{};
-  const auto remembered = lowest_position(sinks);
   const std::string what =
-      state == SlotState::missing
-          ? "the replication slot " + slot + " does not exist"
-          : "the replication slot " + slot + " is invalidated (" + reason + ")";
+      "the replication slot " + server.identity.slot +
+      (state == SlotState::missing ? " does not exist" : " is invalidated (" + reason + ")");
+  const Lsn lowest = lowest_position(sinks).value_or(Lsn{});
+  std::vector<SinkMemory> of_this_server;
+  bool given_up = false;
+  for (const auto& sink : sinks) {
+    if (!sink.bookmark) continue;
+    const auto verdict = check_history(server, sink, lowest);
+    const auto* refusal = std::get_if<Refusal>(&verdict);
+    if (refusal == nullptr) {
+      of_this_server.push_back(sink);
+    } else if (acceptance.identity == acceptance_id(server, lowest)) {
+      given_up = true;
+    } else {
+      return Refusal{refusal->exit_code, refusal->what + "; " + what + ", it is made then"};
+    }
+  }
+  const auto remembered = lowest_position(of_this_server);
+  if (given_up && !remembered) return SlotUse{.create = true, .gap_accepted = true};
   if (remembered) {
     if (acceptance.gap == *remembered) return SlotUse{.create = true, .gap_accepted = true};
     return Refusal{66, what + ", but the sinks were fed from it up to " + to_string(*remembered) +

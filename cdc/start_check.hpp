@@ -44,14 +44,6 @@ struct SlotUse {
   bool gap_accepted = false;
 };
 
-// `reason`: the server's word for an invalidated slot (wal_status, invalidation_reason).
-std::variant<SlotUse, Refusal> decide_slot(const std::string& slot, SlotState state,
-                                           const std::string& reason, bool create_slot,
-                                           std::span<const SinkMemory> sinks,
-                                           const Acceptance& acceptance);
-
-// --- With the slot held -------------------------------------------------------------------------
-
 struct ServerView {
   StreamIdentity identity;
   protocol::Lsn flushed;  // IDENTIFY_SYSTEM's xlogpos; on a standby: replayed
@@ -59,6 +51,16 @@ struct ServerView {
   std::vector<protocol::TimelineSwitch> history;  // of its timeline; empty on timeline 1
   protocol::Lsn confirmed_flush;                  // of the slot, read after CopyBothResponse
 };
+
+// `reason`: why a slot is invalidated. Of `server` the slot's position is not looked at. A slot
+// that is gone with the server it was on (a restored backup, another cluster) is told by what the
+// bookmarks say of that, and --accept-identity makes it anew.
+std::variant<SlotUse, Refusal> decide_slot(const ServerView& server, SlotState state,
+                                           const std::string& reason, bool create_slot,
+                                           std::span<const SinkMemory> sinks,
+                                           const Acceptance& acceptance);
+
+// --- With the slot held -------------------------------------------------------------------------
 
 // Where each sink goes on, in the order given, and what an operator should know.
 struct StartPositions {

@@ -136,8 +136,13 @@ asio::awaitable<bool> SessionStart::prepare_slot() {
         " is kept in step with its primary's and can be read only after a promotion");
   }
   // Whoever held the slot while we waited for it may have left bookmarks.
-  if (view.state != SlotState::present) co_await peek_bookmarks();
-  const auto decision = decide_slot(settings.slot, view.state, view.reason, settings.create_slot,
+  if (view.state != SlotState::present) {
+    co_await peek_bookmarks();
+    // After them, or what came meanwhile would be ahead of the server.
+    const auto sql = co_await started_.sql->lease();
+    co_await daemon::read_server_position(*sql, started_.server);
+  }
+  const auto decision = decide_slot(started_.server, view.state, view.reason, settings.create_slot,
                                     memories(), context_.options.acceptance);
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     throw StopError(refusal->exit_code, refusal->what);

@@ -92,6 +92,14 @@ TEST(StartCheck, AnAcceptedIdentityStartsAtTheSlotAndAcceptsNothingElse) {
   refusal(server, {remembers(450, 501)}, acceptance);
 }
 
+TEST(StartCheck, OneIdentityIsAcceptedForSinksThatStandApart) {
+  auto server = server_at(1000, 400);
+  server.identity.system_identifier = "9999";
+  const std::vector<SinkMemory> sinks{remembers(450, 600), remembers(450, 500)};
+  EXPECT_TRUE(names(refusal(server, sinks), "--accept-identity=9999.1@0/1F4"));
+  EXPECT_EQ(accepted(server, sinks, {.identity = "9999.1@0/1F4"}).positions.size(), 2u);
+}
+
 TEST(StartCheck, APromotedServerBehindWhatWasDeliveredIsDivergence) {
   auto server = server_at(1000, 300);
   server.identity.timeline = 2;
@@ -177,7 +185,7 @@ TEST(StartCheck, NeverStartsWhereSomethingWouldBeLost) {
 TEST(DecideSlot, AMissingSlotIsMadeOnlyWithoutABookmark) {
   const auto decide = [](SlotState state, bool create, std::vector<SinkMemory> sinks,
                          Acceptance acceptance = {}) {
-    return decide_slot("slot_a", state, "wal_removed", create, sinks, acceptance);
+    return decide_slot(server_at(1000, 0), state, "wal_removed", create, sinks, acceptance);
   };
   EXPECT_FALSE(std::get<SlotUse>(decide(SlotState::present, false, {})).create);
   EXPECT_TRUE(std::get<SlotUse>(decide(SlotState::missing, true, {forgetful})).create);
@@ -199,6 +207,27 @@ TEST(DecideSlot, AMissingSlotIsMadeOnlyWithoutABookmark) {
       std::get<Refusal>(decide(SlotState::missing, true, {remembers(450, 500)}, {.gap = Lsn{501}}))
           .exit_code,
       66);
+}
+
+TEST(DecideSlot, ASlotThatIsGoneWithItsServerIsMadeByAcceptingTheServer) {
+  auto server = server_at(1000, 0);
+  server.identity.timeline = 2;
+  server.history = {{1, Lsn{440}}};
+  const std::vector<SinkMemory> sinks{remembers(450, 500)};
+  const auto decide = [&](const Acceptance& acceptance) {
+    return decide_slot(server, SlotState::missing, "", false, sinks, acceptance);
+  };
+  for (const auto& acceptance :
+       {Acceptance{}, Acceptance{.gap = Lsn{500}}, Acceptance{.identity = "7301.1@0/1F4"}}) {
+    const auto refused = std::get<Refusal>(decide(acceptance));
+    EXPECT_EQ(refused.exit_code, 66);
+    EXPECT_TRUE(names(refused.what, "divergence"));
+    EXPECT_TRUE(names(refused.what, "--accept-identity=7301.2@0/1F4"));
+    EXPECT_TRUE(names(refused.what, "slot_a does not exist"));
+  }
+  const auto use = std::get<SlotUse>(decide({.identity = "7301.2@0/1F4"}));
+  EXPECT_TRUE(use.create);
+  EXPECT_TRUE(use.gap_accepted);
 }
 
 }  // namespace

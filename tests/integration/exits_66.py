@@ -1,27 +1,10 @@
 """Every exit 66 of rules 8 and 9, provoked by name, with its remedy. `exits_66.py [words]` runs the
 cases named by the words."""
-import re
-
 from harness.courier import Courier
 from harness.postgres import Postgres
 from harness.program import cases_of, run_cases
-from harness.shared import PLAIN, courier, insert, refused, server
+from harness.shared import PLAIN, courier, delivered, flag_of, insert, refused, server
 from harness.waiting import lsn, require, wait_for
-
-
-def delivered(pipeline, rows=3):
-    """Runs the pipeline once, so that it has data and a bookmark."""
-    pipeline.start("slot", "create", "-c", pipeline.file).wait_exit(0)
-    insert(rows, of=pipeline.server)
-    pipeline.drain()
-    require(len(pipeline.events()) == rows, f"{len(pipeline.events())} events of {rows}")
-
-
-def flag_of(process, flag):
-    """The value the error prints for a remedy, as --accept-gap=LSN."""
-    found = re.findall(re.escape(flag) + r"=([0-9A-Za-z/.@]+)", process.log())
-    require(found, lambda: f"no {flag}=… in the error:\n{process.log()}")
-    return found[-1]
 
 
 def accepts_gap(pipeline, process):

@@ -170,8 +170,8 @@ class Checks {
   asio::awaitable<void> look_at_server() {
     const auto sql = co_await started_.sql->lease();
     co_await check_server(*sql, context_.settings, !slot_, started_.bookmark_exists, findings_);
-    check_slot(slot_, holder_, context_.settings, started_.server.identity.database, memories_,
-               findings_);
+    co_await read_server_position(*sql, started_.server);
+    check_slot(slot_, holder_, context_.settings, started_.server, memories_, findings_);
   }
 
   asio::awaitable<void> look_at_publication() {

@@ -56,6 +56,34 @@ void check_wal(const replication::SlotInfo& slot, Findings& findings) {
   }
 }
 
+// In the server's word (invalidation_reason, 17; 16 knows "conflicting"), and what keeps the next
+// slot from it.
+std::string explain_invalidation(const replication::SlotInfo& slot) {
+  const auto& reason = slot.invalidation_reason;
+  if (reason == "rows_removed") {
+    return reason +
+           ": rows of the catalog that decoding on this standby needs are gone; set its"
+           " hot_standby_feedback = on and its primary_slot_name";
+  }
+  if (reason == "wal_level_insufficient") {
+    return reason + ": the primary runs with a wal_level below logical; set it back to logical";
+  }
+  if (reason == "idle_timeout") {
+    return reason +
+           ": nobody used it for idle_replication_slot_timeout; raise that, or 0 for never";
+  }
+  if (reason == "conflicting") {
+    return reason +
+           " with recovery on this standby: rows of the catalog that decoding needs are"
+           " gone (set its hot_standby_feedback = on and its primary_slot_name), or the"
+           " primary runs with a wal_level below logical";
+  }
+  const std::string removed =
+      "the server has removed WAL that it needs, see max_slot_wal_keep_size";
+  if (reason.empty()) return "wal_status lost: " + removed;
+  return reason == "wal_removed" ? reason + ": " + removed : reason;
+}
+
 }  // namespace
 
 SlotView view_slot(const std::optional<replication::SlotInfo>& slot, const config::Source& source,
@@ -78,8 +106,7 @@ SlotView view_slot(const std::optional<replication::SlotInfo>& slot, const confi
                         ", or change source.slot");
   }
   if (slot->wal_status == "lost" || !slot->invalidation_reason.empty()) {
-    return {SlotState::invalidated,
-            slot->invalidation_reason.empty() ? "wal_status lost" : slot->invalidation_reason};
+    return {SlotState::invalidated, explain_invalidation(*slot)};
   }
   return {};
 }
@@ -99,18 +126,18 @@ SlotUser user_of(const std::optional<replication::SlotInfo>& slot,
 
 SlotUser check_slot(const std::optional<replication::SlotInfo>& slot,
                     const std::optional<replication::Holder>& holder,
-                    const config::Settings& settings, const std::string& database,
+                    const config::Settings& settings, const ServerView& server,
                     std::span<const SinkMemory> sinks, Findings& findings) {
   const auto user = user_of(slot, holder, settings.name);
   SlotView view;
   try {
-    view = view_slot(slot, settings.source, database);
+    view = view_slot(slot, settings.source, server.identity.database);
   } catch (const StopError& error) {
     findings.error(slot_check, error.exit_code(), error.what(), {});
     return user;
   }
-  const auto decision = decide_slot(settings.source.slot, view.state, view.reason,
-                                    settings.source.create_slot, sinks, Acceptance{});
+  const auto decision = decide_slot(server, view.state, view.reason, settings.source.create_slot,
+                                    sinks, Acceptance{});
   if (const auto* refusal = std::get_if<Refusal>(&decision)) {
     findings.error(slot_check, refusal->exit_code, refusal->what, {});
   } else if (std::get<SlotUse>(decision).create) {

@@ -18,7 +18,7 @@ inline constexpr std::string_view object_in_use = "55006";
 
 struct SlotView {
   SlotState state = SlotState::present;
-  std::string reason;  // why it is invalidated, in the server's word
+  std::string reason;  // why it is invalidated: the server's word, and what to do about it
 };
 
 // Throws StopError (78) for a slot that serves something else.
@@ -34,7 +34,7 @@ enum class SlotUser : std::uint8_t { nobody, ourselves, stranger, unknown };
 // one, as far as it can be seen.
 SlotUser check_slot(const std::optional<replication::SlotInfo>& slot,
                     const std::optional<replication::Holder>& holder,
-                    const config::Settings& settings, const std::string& database,
+                    const config::Settings& settings, const ServerView& server,
                     std::span<const SinkMemory> sinks, Findings& findings);
 
 // Who uses the slot, from what check_slot() gets.

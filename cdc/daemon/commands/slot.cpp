@@ -26,7 +26,8 @@ struct Flags {
   std::filesystem::path file;
   std::vector<std::string> set;
   std::string accept_gap;
-  Acceptance acceptance;  // accept_gap, read
+  std::string accept_identity;
+  Acceptance acceptance;  // both, read
 };
 
 // What a slot command works with, alive while its coroutine runs.
@@ -135,14 +136,18 @@ void add_slot(CLI::App& app, Action& action) {
     add_settings_options(*added, flags->file, flags->set);
     added->callback([flags, &action, command] {
       flags->acceptance.gap = read_lsn(flags->accept_gap, "--accept-gap");
+      if (!flags->accept_identity.empty()) flags->acceptance.identity = flags->accept_identity;
       action = [flags, command] { return run_slot_command(*flags, command); };
     });
     return added;
   };
   add("list", "All slots, ours and others'", list_slots);
-  add("create", "Make the slot of the settings", create_slot)
-      ->add_option("--accept-gap", flags->accept_gap,
-                   "Although changes are lost: the LSN that the exit 66 told");
+  auto* create = add("create", "Make the slot of the settings", create_slot);
+  create->add_option("--accept-gap", flags->accept_gap,
+                     "Although changes are lost: the LSN that the exit 66 told");
+  create->add_option(
+      "--accept-identity", flags->accept_identity,
+      "On another server than the sinks were fed from: the ID that the exit 66 told");
   add("drop", "Drop the slot of the settings", drop_slot);
 }
 

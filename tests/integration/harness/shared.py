@@ -3,6 +3,7 @@ import atexit
 import functools
 import itertools
 import json
+import re
 
 from .checker import read_lines
 from .courier import Courier
@@ -68,6 +69,21 @@ def refused(pipeline, code, *words, arguments=(), timeout=30):
     for word in words:
         require(process.says(word), lambda: f"nothing about {word!r}:\n{process.log()}")
     return process
+
+
+def delivered(pipeline, rows=3):
+    """Runs the pipeline once, so that it has data and a bookmark."""
+    pipeline.start("slot", "create", "-c", pipeline.file).wait_exit(0)
+    insert(rows, of=pipeline.server)
+    pipeline.drain()
+    require(len(pipeline.events()) == rows, f"{len(pipeline.events())} events of {rows}")
+
+
+def flag_of(process, flag):
+    """The value the error prints for a remedy, as --accept-gap=LSN."""
+    found = re.findall(re.escape(flag) + r"=([0-9A-Za-z/.@]+)", process.log())
+    require(found, lambda: f"no {flag}=… in the error:\n{process.log()}")
+    return found[-1]
 
 
 class Delivery:
