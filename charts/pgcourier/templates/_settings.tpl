@@ -4,6 +4,7 @@
 {{- include "pgcourier.refuseKafkaProperties" . -}}
 {{- include "pgcourier.refuseMounts" . -}}
 {{- include "pgcourier.refuseLostFiles" . -}}
+{{- include "pgcourier.refuseUnsharedFiles" . -}}
 {{- $config := deepCopy .Values.config -}}
 {{- if not $config.name -}}
 {{- $_ := set $config "name" (include "pgcourier.fullname" .) -}}
@@ -112,6 +113,18 @@
 {{- if not (has $innermost.name $kept) -}}
 {{- $why := ternary (printf " (there the volume %s is mounted, which does not last)" $innermost.name) "" (ne $innermost.name "") -}}
 {{- fail (printf "the files sink's directory %s would be lost with the pod%s: set persistence.enabled=true and a directory below persistence.mountPath, or mount a lasting volume there with extraVolumes and extraVolumeMounts" $sink.files.directory $why) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A standby goes on with the files of the one before, from whatever node. */}}
+{{- define "pgcourier.refuseUnsharedFiles" -}}
+{{- $shared := or (not .Values.persistence.enabled) (has "ReadWriteMany" .Values.persistence.accessModes) -}}
+{{- if and (gt (int .Values.replicas) 1) (not $shared) -}}
+{{- range .Values.config.sinks -}}
+{{- if hasKey . "files" -}}
+{{- fail "more than one replica with a files sink needs a folder that all of them reach: set persistence.accessModes=[ReadWriteMany] (a claim of your own must have that mode too), or replicas=1" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
