@@ -164,6 +164,27 @@ def case_the_second_connection_stays_with_the_streams_server():
             os.close(read_end)
 
 
+def case_the_catalog_is_asked_while_the_server_shuts_down():
+    """The server waits for what it sent to be confirmed, and takes no connection any more that could answer."""
+    with Postgres() as one:
+        one.sql(PLAIN)
+        one.sql("CREATE TABLE late (id int PRIMARY KEY); ALTER TABLE late REPLICA IDENTITY FULL; ALTER PUBLICATION shop ADD TABLE late")
+        with Courier(one, sinks=("null",), source__shutdown_grace="3s") as pipeline:
+            process = pipeline.run_streaming()
+            one.wait_confirmed(insert(5, of=one))
+            one.sql("ALTER ROLE cdc CONNECTION LIMIT 0")
+            one.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cdc' AND backend_type = 'client backend'")
+            one.sql("BEGIN; INSERT INTO orders VALUES (1); INSERT INTO late VALUES (1); COMMIT")  # the key of late is asked for
+            process.wait_says("waiting for the second connection")
+            started = time.monotonic()
+            one.stop("fast", timeout=40)
+            require(time.monotonic() - started < 20, f"stopped after {time.monotonic() - started:.0f} s")
+            one.start()
+            one.sql("ALTER ROLE cdc CONNECTION LIMIT -1")
+            one.wait_confirmed(insert(5, of=one), timeout=60)
+            process.terminate()
+
+
 @contextlib.contextmanager
 def primary_and_standby(major, **settings):
     with Postgres(major) as primary:
