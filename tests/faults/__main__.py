@@ -22,6 +22,9 @@ from matrix import Matrix  # noqa: E402
 from run import LOGS, one_run  # noqa: E402
 
 
+ENOUGH_FAILED = 10  # runs: no more are begun
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=0, help="how many (2, without --each)")
@@ -42,11 +45,6 @@ def arguments():
     return options
 
 
-def command_of(seed, options):
-    more = (f" --only {','.join(options.only)}" if options.only else "") + (f" --faults {options.faults}" if options.faults else "")
-    return f"./dev faults --runs 1 --seed {seed}{more}"
-
-
 class Suite:
     def __init__(self, options):
         self.options, self.matrix, self.begun = options, Matrix(), 0
@@ -58,15 +56,24 @@ class Suite:
         options = self.options
         if time.monotonic() - self.started > options.seconds:
             return False
-        if options.runs and self.begun >= options.runs:
+        if options.runs and self.begun >= options.runs or len(self.matrix.failed) >= ENOUGH_FAILED:
             return False
         return bool(self.matrix.missing(options.each, self.names)) if options.each else self.begun < (options.runs or 2)
+
+    def next_run(self):
+        """Arguments of one_run. Once most cells are full, the rest is what is wanted."""
+        options, seed = self.options, self.options.seed + self.begun
+        lagging = {name for name, _ in self.matrix.missing(options.each, self.names)}
+        self.begun += 1
+        if lagging and len(lagging) < len(self.names) / 2:
+            return seed, [name for name in self.names if name in lagging], options.faults or len(self.names)
+        return seed, options.only, options.faults
 
     def ended(self, result):
         self.matrix.add(result)
         if result.error:
             print(f"FAIL  run {result.seed} ({result.seconds:.0f} s): {result.error}\n"
-                  f"      again: {command_of(result.seed, self.options)}", flush=True)
+                  f"      again: {result.command}", flush=True)
         else:
             print(f"ok    run {result.seed} ({result.seconds:.0f} s): {len(result.happened)} faults; {self.matrix.faults} so far",
                   flush=True)
@@ -86,8 +93,7 @@ class Suite:
             running = set()
             while running or self.goes_on():
                 while len(running) < options.jobs and self.goes_on():
-                    running.add(pool.submit(one_run, options.seed + self.begun, options.only, options.faults, shim))
-                    self.begun += 1
+                    running.add(pool.submit(one_run, *self.next_run(), shim))
                 done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in done:
                     self.ended(future.result())
@@ -103,7 +109,7 @@ class Suite:
         if short:
             print(f"FAIL  fewer than {wanted}: " + ", ".join(f"{name} with {guarantee}" for name, guarantee in short))
         for result in matrix.failed:
-            print(f"FAIL  run {result.seed}: {command_of(result.seed, self.options)}")
+            print(f"FAIL  run {result.seed}: {result.command}")
         failed = len(matrix.failed) + len(never) + len(short)
         print(f"{matrix.faults} passed, {failed} failed; seed {self.options.seed}, {time.monotonic() - self.started:.0f} s")
         return 0 if matrix.faults and not failed else 1

@@ -39,7 +39,7 @@ def delay(run, proxy):
     seconds = run.rng.uniform(0.05, 0.4)
     proxy.slow = seconds
     try:
-        reads = grown(lambda: proxy.slowed, 4, "delayed bytes", 15)
+        reads = grown(lambda: proxy.slowed, 6, "delayed bytes", 15)
     finally:
         proxy.slow = 0.0
     return f"{reads} reads delayed by {1000 * seconds:.0f} ms"
@@ -59,7 +59,7 @@ def freeze(run, proxy):
     """Half-open: the connections are there and carry nothing, until pgcourier gives one up."""
     flowing(proxy)
     started = time.monotonic()
-    frozen = proxy.freeze()
+    frozen = proxy.freeze(busiest=run.rng.random() < 0.5)
     try:
         happened(frozen, "no connection was there")
         shown(proxy.frozen_and_left, "connection given up", LONG_SECONDS)

@@ -7,6 +7,7 @@ from harness.kafka_broker import KafkaBroker
 from harness.ports import free_port
 from harness.proxy import Proxy
 from harness.scenario import Scenario
+from harness.snapshots import Snapshots
 from harness.waiting import lsn
 from plan import SMALL_WORK_MEM
 
@@ -46,6 +47,7 @@ class Pipeline(Scenario):
             super().__init__(plan.sinks, server_settings=server, broker=broker, **SOURCE)
             self.under = begun.pop_all()
         self.source.target, self.kafka.target = self.server.port, broker.behind_proxy
+        self.snapshots = Snapshots(broker.bootstrap)
         self.disk = FaultyDisk(self.courier.files, self.courier.folder, shim)
         self._set()
 
@@ -78,6 +80,16 @@ class Pipeline(Scenario):
         if not self.has_files:
             self.courier.set("state_dir", f"{self.courier.folder}/state-{len(self.courier.processes)}")
         return self.courier.run(env=self.disk.environment)
+
+    def look(self):
+        """REQUIRES: no pgcourier runs."""
+        if self.plan.delivery == "exactly_once":
+            self.snapshots.take()
+
+    def verify(self, events=1000):
+        if self.snapshots.taken:
+            self.snapshots.check()
+        return super().verify(events)
 
     # -- what is seen ------------------------------------------------------------------------------------------
     def unconfirmed_bytes(self):

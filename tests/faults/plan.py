@@ -9,9 +9,11 @@ SMALL_WORK_MEM = "64kB"  # the least the server allows: all but small transactio
 
 class Plan:
     def __init__(self, seed, only=(), count=0):
-        """count: of faults; 0: each of them once."""
+        """count: of faults; 0: each of them once. Fewer: an even seed and the next one have different ones."""
         rng = random.Random(seed)
         self.seed = seed
+        self.command = f"./dev faults --runs 1 --seed {seed}" + (f" --only {','.join(only)}" if only else "") + (
+            f" --faults {count}" if count else "")
         self.delivery = DELIVERIES[seed % 2]
         kafka_only = seed // 2 % 5 == 4
         self.streaming = rng.random() < 0.5
@@ -22,10 +24,12 @@ class Plan:
         if kafka_only:
             names = [name for name in names if not FAULTS[name].needs_files] or names
         self.has_files = not kafka_only or any(FAULTS[name].needs_files for name in names)
-        self.faults = []
-        while len(self.faults) < (count or len(names)):
-            self.faults += rng.sample(names, len(names))
-        del self.faults[count or len(names):]
+        count = count or len(names)
+        few = count < len(names)
+        self.faults, order, first = [], random.Random(seed // 2 if few else seed), seed % 2 * count if few else 0
+        while len(self.faults) < first + count:
+            self.faults += order.sample(names, len(names))
+        self.faults = self.faults[first:first + count]
         self.rng = rng
 
     @property
@@ -45,7 +49,3 @@ class Plan:
 
 GUARANTEES = ("files exactly once", "Kafka at least once", "Kafka exactly once")
 
-
-def cells(faults):
-    """All that a matrix of these faults has."""
-    return [(name, guarantee) for name in faults for guarantee in GUARANTEES]

@@ -13,6 +13,7 @@ def kill(run):
     behind = run.unconfirmed_bytes()
     run.process.kill()
     happened(run.process.popen.returncode == -signal.SIGKILL, f"exit {run.process.popen.returncode}")
+    run.look()
     run.start()
     return f"died of SIGKILL, {behind} bytes of WAL unconfirmed"
 
@@ -41,6 +42,7 @@ def replace(run):
     """Files are locked: there the second instance gets them when the first one goes on or is killed. Without them it takes
     over at once, and the first one goes on as what it no longer is."""
     first = run.process
+    confirms_again(run.server, first, run.load)  # it has something to lose
     first.popen.send_signal(signal.SIGSTOP)
     try:
         stopped_for(first.pid, 0)

@@ -23,7 +23,7 @@ class Result:
     error: what was wrong, or None."""
 
     def __init__(self, plan):
-        self.seed, self.guarantees, self.description = plan.seed, plan.guarantees, str(plan)
+        self.seed, self.guarantees, self.command = plan.seed, plan.guarantees, plan.command
         self.happened, self.missed, self.counts, self.error, self.seconds = [], [], {}, None, 0.0
 
 
@@ -71,6 +71,8 @@ class Running:
                       ddl=0.01) as self.run.load:
             self.faults()
             self.run.load.stop()
+        streamed = self.run.server.value("SELECT stream_txns FROM pg_stat_replication_slots WHERE slot_name = 'shop'")
+        self.say(f"{streamed} transactions were streamed since the server last crashed")
         self.run.process.terminate()
         self.run.courier.drain()
         self.result.counts = self.run.verify(events=200)

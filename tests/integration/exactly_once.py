@@ -10,6 +10,7 @@ from harness.checker import records_by_xid
 from harness.program import cases_of, run_cases
 from harness.progress import confirms_again
 from harness.scenario import Scenario
+from harness.snapshots import Snapshots
 from harness.waiting import equal, lsn_text, require, wait_for
 from harness.workload import Workload
 
@@ -26,29 +27,12 @@ def make_slot(scene):
     scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
 
 
-class Snapshots:
-    """What a consumer saw in between; at the end each transaction must be as it was then."""
-
-    def __init__(self, scene):
-        self.brokers, self.taken = scene.broker.bootstrap, []
-
-    def take(self):
-        self.taken.append(records_by_xid(self.brokers))
-
-    def check(self):
-        final = records_by_xid(self.brokers)
-        for snapshot in self.taken:
-            torn = {xid: (count, final[xid]) for xid, count in snapshot.items() if count != final[xid]}
-            require(not torn, f"a consumer saw parts of transactions (xid: then, in the end): {torn}")
-        print(f"      {len(self.taken)} looks in between at {[len(each) for each in self.taken]} transactions", flush=True)
-
-
 def case_kills():
     """kill -9 at random moments under load."""
     rng, unconfirmed, committed_once = random.Random(SEED), 0, 0
     print(f"      seed {SEED}", flush=True)
     with scenario() as scene:
-        looks = Snapshots(scene)
+        looks = Snapshots(scene.broker.bootstrap)
         make_slot(scene)
         with Workload(scene.server, SEED, writers=3, rate=40, bulk=0.02) as load:
             load.wait_commits(20)

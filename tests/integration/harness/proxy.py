@@ -19,6 +19,7 @@ class Pair:
         self.ending = False
         self.reset = False
         self.frozen = False
+        self.carried = 0  # bytes, both ways
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             end.setblocking(False)
@@ -60,6 +61,7 @@ class Pair:
 
     def _send(self, target, data):
         self.proxy.carried += len(data)
+        self.carried += len(data)
         while data and not self.ending:
             if select.select([], [target], [], 0.02)[1]:
                 data = data[target.send(data):]
@@ -123,12 +125,14 @@ class Proxy:
             pair.close()
         return len(pairs)
 
-    def freeze(self):
-        """Half-open: the connections of now stay, and carry nothing any more."""
+    def freeze(self, busiest=False):
+        """Half-open: the connections of now (busiest: the one that has carried most) stay, and carry nothing any more. Returns
+        how many."""
         with self.lock:
-            for pair in self.pairs:
+            chosen = sorted(self.pairs, key=lambda pair: pair.carried)[-1 if busiest else 0:]
+            for pair in chosen:
                 pair.frozen = True
-            return len(self.pairs)
+            return len(chosen)
 
     def frozen_and_left(self):
         """How many frozen connections their client has given up."""
