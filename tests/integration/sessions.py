@@ -3,6 +3,7 @@ what a run is the sum of. `sessions.py [words]`."""
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -183,6 +184,28 @@ def case_the_catalog_is_asked_while_the_server_shuts_down():
             one.sql("ALTER ROLE cdc CONNECTION LIMIT -1")
             one.wait_confirmed(insert(5, of=one), timeout=60)
             process.terminate()
+
+
+def case_a_lock_is_waited_for_while_the_server_shuts_down():
+    """The slot is ours, the files are still those of an instance that hangs: the server need not wait for that."""
+    with Postgres(wal_sender_timeout="2s") as one:
+        one.sql(PLAIN)
+        with Courier(one) as pipeline:
+            hanging = pipeline.run_streaming()
+            one.wait_confirmed(insert(5, of=one))
+            hanging.popen.send_signal(signal.SIGSTOP)
+            one.wait_free()
+            process = pipeline.run()
+            process.wait_says("waiting for a lock")
+            insert(5, of=one)
+            started = time.monotonic()
+            one.stop("fast", timeout=40)
+            require(time.monotonic() - started < 20, f"stopped after {time.monotonic() - started:.0f} s")
+            one.start()
+            hanging.kill()
+            one.wait_confirmed(insert(5, of=one), timeout=60)
+            process.terminate()
+            require(len(pipeline.events()) == 15, f"{len(pipeline.events())} events of 15")
 
 
 @contextlib.contextmanager
