@@ -9,6 +9,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -90,6 +91,7 @@ class Suite:
         shim, options = compiled(LOGS), self.options
         # A process a run: its threads have a processor's time to themselves.
         with concurrent.futures.ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+            signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in multiprocessing.active_children()])
             running = set()
             while running or self.goes_on():
                 while len(running) < options.jobs and self.goes_on():

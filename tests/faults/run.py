@@ -1,4 +1,5 @@
 """One run: faults under load, then the check of what was delivered."""
+import signal
 import time
 import traceback
 
@@ -91,8 +92,14 @@ def keep_logs(run, seed):
     return folder
 
 
+def stop(*_):
+    """Servers and folders are removed on the way out."""
+    raise KeyboardInterrupt
+
+
 def one_run(seed, only, count, shim):
     """Never raises: what went wrong is in the result."""
+    signal.signal(signal.SIGTERM, stop)
     plan = Plan(seed, only, count)
     result, started = Result(plan), time.monotonic()
     try:
