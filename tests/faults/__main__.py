@@ -1,5 +1,5 @@
-"""Faults at random moments while a workload writes: of pgcourier, PostgreSQL, the broker, the network between them and the disk.
-After each run what files and topics hold is compared with what the database committed.
+"""Faults at random moments while a workload writes: of pgcourier, PostgreSQL, the broker, the network between them and the
+disk. After each run what files and topics hold is compared with what the database committed.
 
 A run is one server, one broker and one pipeline, and each fault once in an order drawn from its seed; even seeds deliver to
 Kafka at least once, odd ones exactly once, most of them into files too. `./dev faults --runs 2 --seed 7` is the runs of the
@@ -27,7 +27,8 @@ ENOUGH_FAILED = 10  # runs: no more are begun
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=0, help="how many (2, without --each)")
     parser.add_argument("--each", type=int, default=0, help="go on until each cell of the matrix has so many")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**6), help="of the first run")
@@ -76,22 +77,23 @@ class Suite:
             print(f"FAIL  run {result.seed} ({result.seconds:.0f} s): {result.error}\n"
                   f"      again: {result.command}", flush=True)
         else:
-            print(f"ok    run {result.seed} ({result.seconds:.0f} s): {len(result.happened)} faults; {self.matrix.faults} so far",
-                  flush=True)
+            print(f"ok    run {result.seed} ({result.seconds:.0f} s): {len(result.happened)} faults; "
+                  f"{self.matrix.faults} so far", flush=True)
         if self.options.report:
             self.options.report.write_text(self.matrix.markdown(self.names, self.head()))
 
     def head(self):
-        return (f"`./dev faults {' '.join(sys.argv[1:])}`, seed {self.options.seed}: {self.matrix.faults} faults in "
-                f"{sum(self.matrix.runs[guarantee] for guarantee in self.matrix.runs if guarantee.startswith('Kafka'))} runs, "
-                f"{(time.monotonic() - self.started) / 60:.0f} minutes; {len(self.matrix.failed)} runs failed.")
+        matrix, minutes = self.matrix, (time.monotonic() - self.started) / 60
+        return (f"`./dev faults {' '.join(sys.argv[1:])}`, seed {self.options.seed}: {matrix.faults} faults, "
+                f"{matrix.nested} of them while another one lasted, in {matrix.right} runs and {minutes:.0f} minutes; "
+                f"{len(matrix.failed)} runs failed.")
 
     def run_all(self):
         LOGS.mkdir(parents=True, exist_ok=True)
         shim, options = compiled(LOGS), self.options
         # A process a run: its threads have a processor's time to themselves.
         with concurrent.futures.ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
-            signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in multiprocessing.active_children()])
+            signal.signal(signal.SIGTERM, self.stop)
             running = set()
             while running or self.goes_on():
                 while len(running) < options.jobs and self.goes_on():
@@ -99,6 +101,12 @@ class Suite:
                 done, running = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in done:
                     self.ended(future.result())
+
+    def stop(self, *_):
+        """The runs clean up behind them; none is begun any more."""
+        self.options.seconds = 0
+        for process in multiprocessing.active_children():
+            process.terminate()
 
     def verdict(self):
         """Prints the matrix; the exit code."""

@@ -6,13 +6,15 @@ from fault import fault, happened
 from moments import grown
 
 
-def under(run, fault_made, times=1, **values):
+def under(run, fault_made, times=1, lasts=False, **values):
     """With these faults of the disk until the shim has made one that often; how often it was, and then none any more."""
     before = run.disk.made(fault_made)
     run.disk.faults(**values)
     try:
         grown(lambda: run.disk.made(fault_made), times, fault_made)
-        time.sleep(run.rng.uniform(0.0, 0.7) if times > 1 else 0)
+        if lasts:
+            time.sleep(run.rng.uniform(0.0, 0.7))
+            run.meanwhile()
     finally:
         run.disk.faults()
     return run.disk.made(fault_made) - before
@@ -20,14 +22,14 @@ def under(run, fault_made, times=1, **values):
 
 @fault("disk-full", "disk: full (ENOSPC)", needs_files=True)
 def full(run):
-    times = under(run, "ENOSPC", times=2, ENOSPC_AFTER=run.rng.choice((0, 0, 1000, 20000)))
+    times = under(run, "ENOSPC", times=2, lasts=True, ENOSPC_AFTER=run.rng.choice((0, 0, 1000, 20000)))
     return f"ENOSPC {times} times"
 
 
 @fault("disk-slow", "disk: slow fsync", needs_files=True)
 def slow(run):
     milliseconds = run.rng.randint(100, 500)
-    return f"{under(run, 'FSYNC_MS', times=3, FSYNC_MS=milliseconds)} fsyncs took {milliseconds} ms longer"
+    return f"{under(run, 'FSYNC_MS', times=3, lasts=True, FSYNC_MS=milliseconds)} fsyncs took {milliseconds} ms longer"
 
 
 @fault("disk-fsync", "disk: EIO from fsync", needs_files=True)

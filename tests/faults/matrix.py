@@ -12,7 +12,8 @@ class Matrix:
         self.events = dict.fromkeys(GUARANTEES, 0)
         self.repeats = dict.fromkeys(GUARANTEES, 0)
         self.runs = dict.fromkeys(GUARANTEES, 0)
-        self.faults, self.missed, self.failed = 0, {}, []
+        self.right, self.failed = 0, []  # runs
+        self.faults, self.nested, self.missed = 0, 0, {}
 
     def add(self, result):
         for name, _ in result.missed:
@@ -20,7 +21,9 @@ class Matrix:
         if result.error:
             self.failed.append(result)
             return
+        self.right += 1
         self.faults += len(result.happened)
+        self.nested += result.nested
         for name, seconds in result.happened:
             for guarantee in result.guarantees:
                 self.counts[name, guarantee] = self.counts.get((name, guarantee), 0) + 1

@@ -40,6 +40,7 @@ def delay(run, proxy):
     proxy.slow = seconds
     try:
         reads = grown(lambda: proxy.slowed, 6, "delayed bytes", 15)
+        run.meanwhile()
     finally:
         proxy.slow = 0.0
     return f"{reads} reads delayed by {1000 * seconds:.0f} ms"
@@ -50,6 +51,7 @@ def throttle(run, proxy):
     proxy.rate = rate
     try:
         size = grown(lambda: proxy.throttled, rate, "throttled bytes", 15)
+        run.meanwhile()
     finally:
         proxy.rate = 0
     return f"{size} bytes at {rate >> 10} KiB/s"

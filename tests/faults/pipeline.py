@@ -39,13 +39,17 @@ class Pipeline(Scenario):
     def __init__(self, plan, shim):
         self.plan, self.rng, self.has_files = plan, plan.rng, plan.has_files
         self.process = self.load = None
-        with contextlib.ExitStack() as begun:
-            self.source = begun.enter_context(Proxy(frames={"to_client": framing.postgres_server}))
-            self.kafka = begun.enter_context(Proxy(frames={"to_client": framing.kafka, "to_server": framing.kafka}))
-            broker = begun.enter_context(ProxiedBroker(self.kafka.port))
+        self.meanwhile = lambda: None  # another fault while one lasts
+        self.under = contextlib.ExitStack()
+        try:
+            self.source = self.under.enter_context(Proxy(frames={"to_client": framing.postgres_server}))
+            self.kafka = self.under.enter_context(Proxy(frames={"to_client": framing.kafka, "to_server": framing.kafka}))
+            broker = self.under.enter_context(ProxiedBroker(self.kafka.port))
             server = {**SERVER, **({"logical_decoding_work_mem": SMALL_WORK_MEM} if plan.small_work_mem else {})}
             super().__init__(plan.sinks, server_settings=server, broker=broker, **SOURCE)
-            self.under = begun.pop_all()
+        except BaseException:
+            self.under.close()
+            raise
         self.source.target, self.kafka.target = self.server.port, broker.behind_proxy
         self.snapshots = Snapshots(broker.bootstrap)
         self.disk = FaultyDisk(self.courier.files, self.courier.folder, shim)
@@ -82,8 +86,8 @@ class Pipeline(Scenario):
         return self.courier.run(env=self.disk.environment)
 
     def look(self):
-        """REQUIRES: no pgcourier runs."""
-        if self.plan.delivery == "exactly_once":
+        """REQUIRES: no pgcourier runs. Does nothing while the broker does not answer."""
+        if self.plan.delivery == "exactly_once" and self.broker.process and self.broker.answers():
             self.snapshots.take()
 
     def verify(self, events=1000):

@@ -23,6 +23,7 @@ class Plan:
         names = [name for name in FAULTS if not only or name in only]
         if kafka_only:
             names = [name for name in names if not FAULTS[name].needs_files] or names
+        self.names = names
         self.has_files = not kafka_only or any(FAULTS[name].needs_files for name in names)
         count = count or len(names)
         few = count < len(names)

@@ -97,7 +97,7 @@ def end_broker(run, end, code):
     ended = run.broker.process
     end()
     try:
-        time.sleep(run.rng.choice((0, 0, 1)))
+        run.meanwhile()
     finally:
         run.broker.start()
     happened(ended.returncode == code, f"exit {ended.returncode}")
@@ -122,6 +122,7 @@ def broker_pause(run):
     try:
         stopped_for(run.broker.process.pid, seconds)
         shown(lambda: run.kafka.carried > asked, "request to it", 5)
+        run.meanwhile()
     finally:
         run.broker.resume()
     return f"stopped for {seconds:.1f} s, {run.kafka.carried - asked} bytes were sent to it"

@@ -16,6 +16,8 @@ from plan import Plan
 
 TRIES = 3  # of a fault that can't be shown to have happened
 HASTY = 0.25  # the share of faults that come before what the one before did is over
+NESTED = 0.35  # of those that last, in which another one falls
+WITHIN = ("courier-kill", "courier-term", "server-fast", "server-immediate", "server-kill", "source-cut", "source-reset")
 LOGS = ROOT / "build" / "faults"
 
 
@@ -26,12 +28,14 @@ class Result:
     def __init__(self, plan):
         self.seed, self.guarantees, self.command = plan.seed, plan.guarantees, plan.command
         self.happened, self.missed, self.counts, self.error, self.seconds = [], [], {}, None, 0.0
+        self.nested = 0  # of those that happened, while another one lasted
 
 
 class Running:
     def __init__(self, plan, pipeline):
         self.plan, self.run, self.result = plan, pipeline, Result(plan)
         self.started = time.monotonic()
+        pipeline.meanwhile = self.meanwhile
 
     def say(self, text):
         print(f"  [{self.plan.seed}] {time.monotonic() - self.started:6.1f} s  {text}", flush=True)
@@ -56,6 +60,21 @@ class Running:
         self.result.happened.append((fault.name, seconds))
         self.say(f"{fault.title}: {seen}; " + ("and at once:" if hasty else f"confirms again after {seconds:.1f} s"))
         return True
+
+    def meanwhile(self):
+        """While a fault lasts."""
+        within = [name for name in WITHIN if name in self.plan.names]
+        if not within or self.run.rng.random() >= NESTED:
+            return
+        fault = FAULTS[self.run.rng.choice(within)]
+        try:
+            seen = fault.inject(self.run)
+        except NotHappened as reason:
+            self.say(f"meanwhile: {fault.title}: not shown to have happened: {reason}")
+            return
+        self.result.happened.append((fault.name, None))
+        self.result.nested += 1
+        self.say(f"meanwhile: {fault.title}: {seen}")
 
     def faults(self):
         self.confirms()

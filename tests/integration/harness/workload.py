@@ -163,13 +163,16 @@ class Writer(threading.Thread):
     def definitions(self):
         """A table's columns change in the middle of a transaction that writes to it, sometimes for a while only."""
         table = self.random.choice(MANY).quoted
-        row = f"INSERT INTO {table} (id, amount) VALUES ({self.random.randint(10**3, 10**9)}, {self.number()}) ON CONFLICT DO NOTHING"
+        row = (f"INSERT INTO {table} (id, amount) VALUES ({self.random.randint(10**3, 10**9)}, {self.number()}) "
+               "ON CONFLICT DO NOTHING")
         add = f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS extra int DEFAULT {self.random.randint(1, 9)}"
         return self.random.choice((
             [row, add, f"UPDATE {table} SET extra = id, paid = true", *self.changes(2)],
             [row, f"ALTER TABLE {table} DROP COLUMN IF EXISTS extra", f"UPDATE {table} SET paid = false", *self.changes(2)],
-            [row, "SAVEPOINT defined", add, f"UPDATE {table} SET extra = 7", "ROLLBACK TO defined", f"UPDATE {table} SET paid = true"],
-            [row, f"ALTER TABLE {table} ALTER amount TYPE {self.random.choice(('int', 'bigint'))}", f"UPDATE {table} SET paid = true"],
+            [row, "SAVEPOINT defined", add, f"UPDATE {table} SET extra = 7", "ROLLBACK TO defined",
+             f"UPDATE {table} SET paid = true"],
+            [row, f"ALTER TABLE {table} ALTER amount TYPE {self.random.choice(('int', 'bigint'))}",
+             f"UPDATE {table} SET paid = true"],
         ))
 
     def large_rows(self):

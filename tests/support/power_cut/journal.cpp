@@ -67,11 +67,12 @@ Journal::Journal() {
 }
 
 void Faults::set(std::string_view name, const std::string& value) {
-  if (name == "ENOSPC_AFTER") room = std::atoll(value.c_str());
+  const std::int64_t number = std::strtoll(value.c_str(), nullptr, 10);
+  if (name == "ENOSPC_AFTER") room = number;
   if (name == "ENOSPC_UNTIL") room_again = value;
-  if (name == "EIO_FSYNC") failing_sync = std::atoll(value.c_str());
-  if (name == "EIO_WRITE") failing_write = std::atoll(value.c_str());
-  if (name == "FSYNC_MS") sync_ms = std::atoll(value.c_str());
+  if (name == "EIO_FSYNC") failing_sync = number;
+  if (name == "EIO_WRITE") failing_write = number;
+  if (name == "FSYNC_MS") sync_ms = number;
 }
 
 Faults& Journal::faults() {
