@@ -42,7 +42,9 @@ asio::awaitable<void> Session::watch_loop() {
     co_await pause(context_.io, watch_interval);
     const auto now = Clock::now();
     tell_stalls(now);
-    const bool stuck = !pipeline_->settled();
+    // Not reading: also while the catalog is asked, which a server that shuts down no longer
+    // answers.
+    const bool stuck = !reading_ || !pipeline_->settled();
     const bool silent = ask_if_silent(now);
     const auto look_interval = started_.server.standby ? watch_interval : quiet_look_interval;
     if (!stuck && !silent && now - last_look < look_interval) continue;

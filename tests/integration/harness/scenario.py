@@ -13,14 +13,16 @@ from .waiting import require
 class Scenario(contextlib.ExitStack):
     """`with Scenario(sinks=("files", "kafka")) as scene:` gives scene.server, scene.broker, scene.courier."""
 
-    def __init__(self, sinks=("files",), major=15, fsync=False, url=None, server_settings=None, **settings):
+    def __init__(self, sinks=("files",), major=15, fsync=False, url=None, server_settings=None, broker=None, **settings):
+        """broker: one that is there and stays."""
         super().__init__()
         self.sinks = sinks
         try:
             self.server = self.enter_context(Postgres(major, fsync=fsync, **(server_settings or {})))
             self.server.sql(schema_of())
             # Room for rows of 1 MB with their old values: what is too large for a topic is exits.py's business.
-            self.broker = self.enter_context(KafkaBroker({"message.max.bytes": 8 << 20})) if "kafka" in sinks else None
+            self.broker = broker or (
+                self.enter_context(KafkaBroker({"message.max.bytes": 8 << 20})) if "kafka" in sinks else None)
             brokers = self.broker.bootstrap if self.broker else None
             self.courier = self.enter_context(Courier(self.server, sinks, brokers=brokers, url=url, **settings))
         except BaseException:
