@@ -1,7 +1,8 @@
 """Simulated power cuts under load: what was not fsynced is dropped, page by page, folder entries included; then
 pgcourier repairs the files and goes on. At the end they hold each committed change exactly once. A cut at a moment when all was synced proves nothing: it goes on until half of the asked
 number lost something.
-`power_cuts.py --cuts 50 --seed N --shim LIBRARY` (tests/support/power_cut; compiled here when not given)."""
+`power_cuts.py --cuts 50 --seed N --shim LIBRARY --compression none|gzip|zstd|mixed` (tests/support/power_cut; compiled here
+when not given; mixed: another compression after every third cut)."""
 import random
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 from harness.postgres import ROOT
+from harness.data_files import COMPRESSIONS
 from harness.program import arguments
 from harness.scenario import Scenario
 from harness.waiting import lsn, require
@@ -19,7 +21,7 @@ sys.path.insert(0, str(SUPPORT))
 
 from power_cut import cut  # noqa: E402
 
-ROTATE = "200KiB"
+ROTATE = {"none": "200KiB", "gzip": "30KiB", "zstd": "30KiB"}  # about as many lines in a file
 
 
 def compiled(folder):
@@ -61,9 +63,9 @@ class Cuts:
 
 
 def main():
-    options = arguments(__doc__, cuts=50, shim="")
-    print(f"{options.cuts} power cuts, seed {options.seed}", flush=True)
-    with Scenario(sinks__0__files__rotate={"size": ROTATE}) as scene:
+    options = arguments(__doc__, cuts=50, shim="", compression="none")
+    print(f"{options.cuts} power cuts, compression {options.compression}, seed {options.seed}", flush=True)
+    with Scenario() as scene:
         cuts = Cuts(scene, Path(options.shim) if options.shim else compiled(scene.courier.folder),
                     random.Random(options.seed))
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
@@ -72,6 +74,9 @@ def main():
             made = 0
             while made < options.cuts or cuts.count["that lost something"] < options.cuts / 2:
                 require(made < options.cuts * 3, lambda: f"{made} cuts, and too few lost anything: {cuts.count}")
+                kind = COMPRESSIONS[made // 3 % 3] if options.compression == "mixed" else options.compression
+                scene.courier.set("sinks.0.files.compression", kind)
+                scene.courier.set("sinks.0.files.rotate", {"size": ROTATE[kind]})
                 cuts.once()
                 load.check()
                 made += 1
