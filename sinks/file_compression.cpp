@@ -13,7 +13,7 @@ namespace {
 
 using config::Compression;
 
-// Of members of this size zstd's next levels make nothing smaller (ADR 10).
+// Of members of this size zstd's next levels make nothing smaller (ADR 0010).
 constexpr int gzip_level = 6;
 constexpr int zstd_level = 1;
 
