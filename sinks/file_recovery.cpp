@@ -63,25 +63,26 @@ class UnitFinder {
       open_;  // the commit LSN of the transaction whose last line is to come
 };
 
-// A file read from its front, a piece of it in memory.
+// A file of `size` bytes read from its front, a piece of it in memory.
 class Front {
  public:
-  // `size`: how much is wanted at once.
-  Front(const Fd& file, const std::filesystem::path& path, std::size_t size)
-      : file_(file), path_(path), wanted_(size) {}
+  // `wanted`: how much at once.
+  Front(const Fd& file, const std::filesystem::path& path, std::uint64_t size, std::size_t wanted)
+      : file_(file), path_(path), left_(size), wanted_(wanted) {}
 
   // What the file goes on with: as much as is wanted, less at its end only. Valid until the next
   // call.
   std::string_view bytes() {
-    if (!at_end_ && buffer_.size() - begin_ < wanted_) {
+    if (left_ > 0 && buffer_.size() - begin_ < wanted_) {
       buffer_.erase(0, std::exchange(begin_, 0));
       const auto kept = buffer_.size();
-      buffer_.resize(4 * wanted_);
-      const auto asked = buffer_.size() - kept;
+      const auto asked =
+          static_cast<std::size_t>(std::min<std::uint64_t>(left_, 4 * wanted_ - kept));
+      buffer_.resize(kept + asked);
       const auto got = read_at(file_, path_, buffer_.data() + kept, asked, offset_);
       buffer_.resize(kept + got);
       offset_ += got;
-      at_end_ = got < asked;
+      left_ = got < asked ? 0 : left_ - got;
     }
     return std::string_view(buffer_).substr(begin_);
   }
@@ -91,11 +92,11 @@ class Front {
  private:
   const Fd& file_;
   const std::filesystem::path& path_;
+  std::uint64_t left_;  // of the file, behind the buffer
   std::size_t wanted_;
   std::string buffer_;
   std::size_t begin_ = 0;     // of what was not consumed, in the buffer
   std::uint64_t offset_ = 0;  // of what comes behind the buffer, in the file
-  bool at_end_ = false;
 };
 
 void read_lines(Front front, WholePart& part) {
@@ -178,9 +179,9 @@ WholePart read_whole_part(const DataFile& data_file) {
   const auto file = open_file(path, O_RDONLY);
   WholePart part{.size = file_size(file, path), .units_end = 0, .end_lsn = {}};
   if (const auto decompressor = make_decompressor(data_file.compression)) {
-    read_members(Front(file, path, decompressor->largest_member()), *decompressor, part);
+    read_members(Front(file, path, part.size, decompressor->largest_member()), *decompressor, part);
   } else {
-    read_lines(Front(file, path, read_size), part);
+    read_lines(Front(file, path, part.size, read_size), part);
   }
   return part;
 }
