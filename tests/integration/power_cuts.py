@@ -1,19 +1,21 @@
 """Simulated power cuts under load: what was not fsynced is dropped, page by page, folder entries included; then
-pgcourier repairs the files and goes on. At the end they hold each committed change exactly once. A cut at a moment when all was synced proves nothing: it goes on until half of the asked
-number lost something.
-`power_cuts.py --cuts 50 --seed N --shim LIBRARY` (tests/support/power_cut; compiled here when not given)."""
+pgcourier repairs the files and goes on. At the end they hold each committed change exactly once. A cut at a moment when all was
+synced proves nothing: it goes on until half of the asked number lost something.
+`power_cuts.py --cuts 50 --seed N --shim LIBRARY --compression none|gzip|zstd|mixed` (tests/support/power_cut; compiled here
+when not given; mixed: another compression after every third cut)."""
 import random
 import sys
 import time
 from pathlib import Path
 
+from harness.data_files import COMPRESSIONS
 from harness.faulty_disk import FaultyDisk, compiled
 from harness.program import arguments
 from harness.scenario import Scenario
 from harness.waiting import lsn, require
 from harness.workload import Workload
 
-ROTATE = "200KiB"
+ROTATE = {"none": "200KiB", "gzip": "30KiB", "zstd": "30KiB"}  # about as many lines in a file
 
 
 class Cuts:
@@ -39,9 +41,9 @@ class Cuts:
 
 
 def main():
-    options = arguments(__doc__, cuts=50, shim="")
-    print(f"{options.cuts} power cuts, seed {options.seed}", flush=True)
-    with Scenario(sinks__0__files__rotate={"size": ROTATE}) as scene:
+    options = arguments(__doc__, cuts=50, shim="", compression="none")
+    print(f"{options.cuts} power cuts, compression {options.compression}, seed {options.seed}", flush=True)
+    with Scenario() as scene:
         cuts = Cuts(scene, Path(options.shim) if options.shim else compiled(scene.courier.folder),
                     random.Random(options.seed))
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
@@ -50,6 +52,9 @@ def main():
             made = 0
             while made < options.cuts or cuts.count["that lost something"] < options.cuts / 2:
                 require(made < options.cuts * 3, lambda: f"{made} cuts, and too few lost anything: {cuts.count}")
+                kind = COMPRESSIONS[made // 3 % 3] if options.compression == "mixed" else options.compression
+                scene.courier.set("sinks.0.files.compression", kind)
+                scene.courier.set("sinks.0.files.rotate", {"size": ROTATE[kind]})
                 cuts.once()
                 load.check()
                 made += 1
