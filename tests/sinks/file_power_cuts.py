@@ -136,7 +136,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("shim")
-    parser.add_argument("--rounds", type=int, default=7, help="of each compression")
+    parser.add_argument("--rounds", type=int, default=5, help="of each compression")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--compression", choices=COMPRESSIONS)
     arguments = parser.parse_args()
