@@ -111,26 +111,14 @@ class ZstdDecompressor : public Decompressor {
 }  // namespace
 
 std::unique_ptr<Compressor> make_compressor(Compression compression) {
-  switch (compression) {
-    case Compression::none:
-      return nullptr;
-    case Compression::gzip:
-      return std::make_unique<GzipCompressor>();
-    case Compression::zstd:
-      return std::make_unique<ZstdCompressor>();
-  }
+  if (compression == Compression::gzip) return std::make_unique<GzipCompressor>();
+  if (compression == Compression::zstd) return std::make_unique<ZstdCompressor>();
   return nullptr;
 }
 
 std::unique_ptr<Decompressor> make_decompressor(Compression compression) {
-  switch (compression) {
-    case Compression::none:
-      return nullptr;
-    case Compression::gzip:
-      return std::make_unique<GzipDecompressor>();
-    case Compression::zstd:
-      return std::make_unique<ZstdDecompressor>();
-  }
+  if (compression == Compression::gzip) return std::make_unique<GzipDecompressor>();
+  if (compression == Compression::zstd) return std::make_unique<ZstdDecompressor>();
   return nullptr;
 }
 
