@@ -4,10 +4,21 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "cdc/held_bytes.hpp"
+
 namespace pgcourier::cdc {
 namespace {
 
 const ColumnType text_type;
+
+// Described, and as what it means.
+std::size_t memory_of(const TypeDescription& type) {
+  std::size_t bytes = sizeof(TypeDescription) + sizeof(ColumnType) + held_bytes(type.name);
+  for (const auto& attribute : type.attributes) {
+    bytes += sizeof(attribute) + sizeof(ColumnType::Field) + 2 * held_bytes(attribute.name);
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -23,7 +34,10 @@ void TypeRegistry::add(std::span<const TypeDescription> types) {
     return known != described_.end() && known->second == type;
   };
   if (std::all_of(types.begin(), types.end(), is_known)) return;
-  for (const TypeDescription& type : types) described_[type.oid] = type;
+  for (const TypeDescription& type : types) {
+    described_[type.oid] = type;
+    memory_bytes_ += memory_of(type);
+  }
 
   // First every type gets its place, so that the second pass can refer to those further down, and
   // to itself through an array.

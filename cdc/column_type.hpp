@@ -1,6 +1,7 @@
 // What a column's type means for an encoder: which of a few forms its text takes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -71,10 +72,14 @@ class TypeRegistry {
   // they were, nothing changes; else find() gives new types, and the old ones stay as they are.
   void add(std::span<const TypeDescription> types);
 
+  // What all of them take; it never falls.
+  std::size_t memory_bytes() const { return memory_bytes_; }
+
  private:
   std::deque<ColumnType> types_;
   std::unordered_map<std::uint32_t, TypeDescription> described_;
   std::unordered_map<std::uint32_t, const ColumnType*> by_oid_;
+  std::size_t memory_bytes_ = 0;
 };
 
 // nullptr unless `oid` is one of pg_type.dat's, arrays included: those never change.

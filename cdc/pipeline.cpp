@@ -30,6 +30,7 @@ Pipeline::Pipeline(std::vector<SinkStart> sinks, Encoder& encoder, SpillStore& s
     : decoder_(settings.stream),
       relations_(std::move(settings.filter)),
       encoder_(encoder),
+      kept_limit_bytes_(settings.kept_bytes),
       in_flight_limit_bytes_(settings.in_flight_bytes),
       until_(settings.until),
       slot_at_(settings.slot_at),
@@ -65,7 +66,9 @@ void Pipeline::on_keepalive(const protocol::PrimaryKeepalive& keepalive) {
 
 const Relation* Pipeline::describe(const CatalogAnswer& answer) {
   question_ = nullptr;
-  return relations_.add(answer);
+  const Relation* relation = relations_.add(answer);
+  if (relations_.memory_bytes() > kept_limit_bytes_) throw TooManyTables();
+  return relation;
 }
 
 void Pipeline::open_unit(Lsn lsn, bool done_at_equality) {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,22 +14,13 @@
 #include "cdc/change_event.hpp"
 #include "cdc/encoder.hpp"
 #include "cdc/relation_cache.hpp"
+#include "cdc/session_limits.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/transaction_buffer.hpp"
 #include "protocol/pgoutput_decoder.hpp"
 #include "protocol/replication_messages.hpp"
 
 namespace pgcourier::cdc {
-
-// A logical decoding message of a streamed transaction may have been rolled back with a savepoint,
-// and the server does not tell whether it was. It does where nothing is streamed.
-class AmbiguousAbort : public std::runtime_error {
- public:
-  AmbiguousAbort()
-      : std::runtime_error(
-            "a streamed transaction has a message that may have been rolled back: it is asked for"
-            " again, without streaming") {}
-};
 
 // What consume() left to do.
 enum class Consumed : std::uint8_t {
@@ -60,6 +50,7 @@ class Pipeline {
     TableFilter filter;
     std::size_t in_flight_bytes = 0;
     std::size_t transaction_memory_bytes = 0;  // of open streamed transactions, all together
+    std::size_t kept_bytes = most_kept_bytes;
     std::optional<protocol::Lsn> until;
     protocol::Lsn slot_at;  // its confirmed position when the session began
     protocol::PgoutputOptions stream;
@@ -69,7 +60,7 @@ class Pipeline {
            Settings settings);
 
   // Takes the payload of one CopyData; nothing of it is needed afterwards. Throws ProtocolError,
-  // SinkError.
+  // SinkError, and what session_limits.hpp has.
   Consumed consume(protocol::ByteView copy_data);
 
   // Goes on with the transaction that must_replay told of. Gives must_replay until all is handed
@@ -89,7 +80,7 @@ class Pipeline {
   void look_at_streamed();
 
   // After needs_catalog or needs_types. describe() gives the Relation that each sink must prepare()
-  // for, or nullptr.
+  // for, or nullptr. Throws TooManyTables.
   const CatalogQuestion& question() const { return *question_; }
   const Relation* describe(const CatalogAnswer& answer);
 
@@ -169,6 +160,7 @@ class Pipeline {
   Consumed on(const protocol::Truncate& truncate);
   Consumed on(const protocol::LogicalMessage& message);
   // pipeline_streams.cpp
+  void limit_streamed() const;
   Consumed on(const protocol::StreamStart& start);
   Consumed on(const protocol::StreamStop& stop);
   Consumed on(const protocol::StreamAbort& abort);
@@ -214,6 +206,7 @@ class Pipeline {
   std::vector<SinkState> sinks_;
   Progress progress_;
 
+  std::size_t kept_limit_bytes_;
   std::size_t in_flight_limit_bytes_;
   std::size_t in_flight_bytes_ = 0;
   bool saturated_ = false;

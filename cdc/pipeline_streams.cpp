@@ -14,9 +14,14 @@ constexpr std::string_view kept_types = "ORYIUDTM";
 
 }  // namespace
 
+void Pipeline::limit_streamed() const {
+  if (streamed_.bookkeeping_bytes() > kept_limit_bytes_) throw TooManyOpenTransactions();
+}
+
 Consumed Pipeline::on(const protocol::StreamStart& start) {
   require_none(protocol::StreamStart::name);
   streamed_.start_piece(start.xid, start.first_segment);
+  limit_streamed();
   relations_.begin_piece(streamed_.pieces());
   piece_xid_ = start.xid;
   return Consumed::done;
@@ -34,6 +39,7 @@ bool Pipeline::keep_for_replay(const protocol::XLogData& data) {
     if (xid == 0) return false;
   }
   streamed_.add(xid, data.start, data.payload);
+  limit_streamed();
   streamed_view_.memory_bytes = streamed_.memory_bytes();
   return true;
 }

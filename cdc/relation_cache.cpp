@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cdc/held_bytes.hpp"
+
 namespace pgcourier::cdc {
 
 using protocol::Lsn;
@@ -50,6 +52,16 @@ bool same_types(const Relation& a, const Relation& b) {
   return a.composites == b.composites &&
          std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
                     [](const Column& x, const Column& y) { return x.type == y.type; });
+}
+
+std::size_t memory_of(const Relation& relation) {
+  std::size_t bytes = sizeof(Relation) + held_bytes(relation.schema) + held_bytes(relation.table) +
+                      relation.columns.capacity() * sizeof(Column) +
+                      relation.key.capacity() * sizeof(std::uint16_t) +
+                      relation.composites.capacity() * sizeof(CompositeState);
+  for (const auto& column : relation.columns) bytes += held_bytes(column.name);
+  for (const auto& composite : relation.composites) bytes += held_bytes(composite.attributes);
+  return bytes;
 }
 
 std::uint32_t last_altered_by(const std::vector<CompositeState>& composites) {
@@ -110,7 +122,8 @@ void RelationCache::end_replay() {
   for (auto& [oid, own] : replayed_) {
     auto& current = current_[oid];
     if (own.received <= current.received) continue;
-    if (current.relation) former_[oid].push_back(current);
+    // Each transaction describes its tables anew, mostly as they were.
+    if (current.relation && current.relation != own.relation) keep_former(oid, current);
     current = own;
   }
   replayed_.clear();
@@ -173,12 +186,18 @@ const Relation* RelationCache::add(const CatalogAnswer& answer) {
       now.relation->key == pending_.key) {
     return nullptr;
   }
-  if (before.relation && !replays_) former_[pending_.oid].push_back(before);
+  if (before.relation && !replays_) keep_former(pending_.oid, before);
   pending_.version = static_cast<std::uint32_t>(relations_.size());
+  memory_bytes_ += memory_of(pending_) + sizeof(Known);
   relations_.push_back(std::move(pending_));
   now.relation = &relations_.back();
   now.since = now.received;
   return &relations_.back();
+}
+
+void RelationCache::keep_former(std::uint32_t oid, const Known& known) {
+  former_[oid].push_back(known);
+  memory_bytes_ += sizeof(Known);
 }
 
 void RelationCache::look_for_alterations(const CatalogAnswer& answer) {

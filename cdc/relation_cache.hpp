@@ -75,6 +75,9 @@ class RelationCache {
   // Every Relation of the session, in the order of their versions.
   const std::deque<Relation>& all() const { return relations_; }
 
+  // What all that takes; it never falls.
+  std::size_t memory_bytes() const { return memory_bytes_ + types_.memory_bytes(); }
+
  private:
   struct Known {
     const Relation* relation = nullptr;
@@ -100,10 +103,12 @@ class RelationCache {
   [[noreturn]] static void unknown(std::uint32_t oid);
   const CatalogQuestion* ask_about_pending();
   void look_for_alterations(const CatalogAnswer& answer);
+  void keep_former(std::uint32_t oid, const Known& known);
 
   TableFilter filter_;
   TypeRegistry types_;
   std::deque<Relation> relations_;  // a deque never moves its elements
+  std::size_t memory_bytes_ = 0;
   std::unordered_map<std::uint32_t, Known> current_;
   std::unordered_map<std::uint32_t, std::vector<Known>> former_;  // shapes, oldest first
   std::uint32_t piece_ = 0;

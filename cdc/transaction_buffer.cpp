@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cdc/held_bytes.hpp"
 #include "cdc/relation.hpp"
 #include "protocol/protocol_error.hpp"
 
@@ -38,11 +39,6 @@ void append_header(std::string& records, const Header& header) {
 }
 
 bool is_message(char type) { return type == 'M'; }
-
-// Outside the string itself.
-std::size_t held_bytes(const std::string& records) {
-  return records.capacity() > std::string().capacity() ? records.capacity() : 0;
-}
 
 }  // namespace
 
@@ -188,25 +184,29 @@ void TransactionBuffer::start_piece(std::uint32_t xid, bool first) {
                                                       : "the transaction's first piece is missing");
   }
   open_ = &found->second;
+  if (fresh) bookkeeping_bytes_ += open_->bookkeeping_bytes();
   ++pieces_;
 }
 
 void TransactionBuffer::add(std::uint32_t xid, Lsn lsn, protocol::ByteView payload) {
   const std::size_t before = open_->memory_bytes();
+  const std::size_t kept_before = open_->bookkeeping_bytes();
   open_->add(xid, {pieces_, lsn, payload});
   memory_bytes_ += open_->memory_bytes() - before;
+  bookkeeping_bytes_ += open_->bookkeeping_bytes() - kept_before;
 }
 
 bool TransactionBuffer::abort(std::uint32_t xid, std::uint32_t subtransaction_xid) {
   const auto found = transactions_.find(xid);
   if (found == transactions_.end()) return true;
-  memory_bytes_ -= found->second.memory_bytes();
+  forget(found->second);
   if (xid == subtransaction_xid) {
     transactions_.erase(found);
     return true;
   }
   const bool known = found->second.abort(subtransaction_xid);
   memory_bytes_ += found->second.memory_bytes();
+  bookkeeping_bytes_ += found->second.bookkeeping_bytes();
   return known;
 }
 
@@ -217,8 +217,13 @@ StreamedTransaction TransactionBuffer::take(std::uint32_t xid) {
   }
   StreamedTransaction taken = std::move(found->second);
   transactions_.erase(found);
-  memory_bytes_ -= taken.memory_bytes();
+  forget(taken);
   return taken;
+}
+
+void TransactionBuffer::forget(const StreamedTransaction& transaction) {
+  memory_bytes_ -= transaction.memory_bytes();
+  bookkeeping_bytes_ -= transaction.bookkeeping_bytes();
 }
 
 void TransactionBuffer::spill() {

@@ -41,6 +41,10 @@ class StreamedTransaction {
 
   std::size_t memory_bytes() const { return memory_bytes_; }
   std::uint64_t spilled_bytes() const { return file_end_; }
+  // Beside what was sent: what can't be spilled.
+  std::size_t bookkeeping_bytes() const {
+    return sizeof(*this) + extents_.capacity() * sizeof(Extent) + rises_.capacity() * sizeof(Rise);
+  }
 
   // BLOCKING. Writes all that is in memory to the file. SpillError: the rest stays in memory.
   void spill(SpillStore& store);
@@ -111,15 +115,19 @@ class TransactionBuffer {
   std::uint32_t pieces() const { return pieces_; }
   std::size_t transactions() const { return transactions_.size(); }
   std::size_t memory_bytes() const { return memory_bytes_; }
+  std::size_t bookkeeping_bytes() const { return bookkeeping_bytes_; }
   std::uint64_t spilled_bytes() const;
 
  private:
+  void forget(const StreamedTransaction& transaction);
+
   std::size_t limit_bytes_;
   SpillStore* store_;
   std::unordered_map<std::uint32_t, StreamedTransaction> transactions_;  // by id
   StreamedTransaction* open_ = nullptr;
   std::uint32_t pieces_ = 0;
   std::size_t memory_bytes_ = 0;
+  std::size_t bookkeeping_bytes_ = 0;
 };
 
 }  // namespace pgcourier::cdc

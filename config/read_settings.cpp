@@ -155,6 +155,9 @@ FilesSettings read_files(const Section& section) {
   const Section rotate = section.section("rotate");
   files.rotate_size = rotate.size("size");
   files.rotate_every = rotate.duration("every");
+  constexpr auto compressions = std::to_array<std::pair<std::string_view, Compression>>(
+      {{"none", Compression::none}, {"gzip", Compression::gzip}, {"zstd", Compression::zstd}});
+  files.compression = section.choice("compression", compressions);
   return files;
 }
 

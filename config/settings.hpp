@@ -75,11 +75,15 @@ struct KafkaSettings {
   std::map<std::string, std::string> properties;
 };
 
+enum class Compression { none, gzip, zstd };
+
 struct FilesSettings {
   std::string id = "files";
   std::filesystem::path directory;
-  std::size_t rotate_size = 128 * MiB;  // rotate.size; a file may exceed it by one transaction
+  std::size_t rotate_size =
+      128 * MiB;  // rotate.size, compressed; may be exceeded by one transaction
   std::chrono::milliseconds rotate_every = 1h;  // rotate.every; age of a file, idle ones included
+  Compression compression = Compression::none;
 };
 
 struct StdoutSettings {

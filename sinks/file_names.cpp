@@ -11,9 +11,24 @@
 namespace pgcourier::sinks {
 namespace {
 
+using config::Compression;
+
 constexpr std::size_t digits = 16;
-constexpr std::string_view finished_end = ".jsonl";
-constexpr std::string_view open_end = ".jsonl.open";
+constexpr std::string_view open_end = ".open";
+
+constexpr std::array compressions{Compression::none, Compression::gzip, Compression::zstd};
+
+std::string_view ending(Compression compression) {
+  switch (compression) {
+    case Compression::none:
+      return ".jsonl";
+    case Compression::gzip:
+      return ".jsonl.gz";
+    case Compression::zstd:
+      return ".jsonl.zst";
+  }
+  return {};
+}
 
 std::string hexadecimal(protocol::Lsn lsn) {
   std::array<char, digits + 1> text{};
@@ -23,16 +38,28 @@ std::string hexadecimal(protocol::Lsn lsn) {
 
 }  // namespace
 
-std::filesystem::path FileNames::finished(protocol::Lsn first_lsn) const {
-  return directory_ / (name_ + "-" + hexadecimal(first_lsn) + std::string(finished_end));
+std::filesystem::path FileNames::finished(protocol::Lsn first_lsn, Compression compression) const {
+  return directory_ / (name_ + "-" + hexadecimal(first_lsn) + std::string(ending(compression)));
 }
 
-std::filesystem::path FileNames::open(protocol::Lsn first_lsn) const {
-  return directory_ / (name_ + "-" + hexadecimal(first_lsn) + std::string(open_end));
+std::filesystem::path FileNames::open(protocol::Lsn first_lsn, Compression compression) const {
+  return finished(first_lsn, compression) += open_end;
+}
+
+bool FileNames::has_finished(protocol::Lsn first_lsn) const {
+  return std::any_of(compressions.begin(), compressions.end(), [&](Compression compression) {
+    return file_exists(finished(first_lsn, compression));
+  });
+}
+
+bool FileNames::has_open(protocol::Lsn first_lsn) const {
+  return std::any_of(compressions.begin(), compressions.end(), [&](Compression compression) {
+    return file_exists(open(first_lsn, compression));
+  });
 }
 
 protocol::Lsn FileNames::free_lsn(protocol::Lsn first_lsn) const {
-  while (file_exists(finished(first_lsn)) || file_exists(open(first_lsn))) ++first_lsn.value;
+  while (has_finished(first_lsn) || has_open(first_lsn)) ++first_lsn.value;
   return first_lsn;
 }
 
@@ -41,12 +68,17 @@ std::optional<DataFile> FileNames::parse(std::string_view file) const {
   std::string_view rest = file.substr(name_.size());
   if (rest.size() < 1 + digits || rest[0] != '-') return std::nullopt;
   const auto number = rest.substr(1, digits);
-  const auto end = rest.substr(1 + digits);
+  auto end = rest.substr(1 + digits);
+  const bool open = end.ends_with(open_end);
+  if (open) end.remove_suffix(open_end.size());
+  const auto* const compression =
+      std::find_if(compressions.begin(), compressions.end(),
+                   [end](Compression one) { return end == ending(one); });
   const bool upper = std::all_of(number.begin(), number.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
   });
-  if (!upper || (end != finished_end && end != open_end)) return std::nullopt;
-  DataFile result{directory_ / file, {}, end == open_end};
+  if (!upper || compression == compressions.end()) return std::nullopt;
+  DataFile result{directory_ / file, {}, *compression, open};
   std::from_chars(number.data(), number.data() + digits, result.first_lsn.value, 16);
   return result;
 }

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "sinks/file_bookmark.hpp"
+#include "sinks/file_compression.hpp"
 #include "sinks/file_io.hpp"
 #include "sinks/file_line.hpp"
 
@@ -15,13 +18,30 @@ namespace {
 using cdc::SinkError;
 using cdc::SinkFailure;
 
-constexpr std::size_t read_size = 256 * 1024;
+constexpr std::size_t read_size = 64 * 1024;
 
 // Follows the lines of a file and remembers where the last unit ended.
 class UnitFinder {
  public:
-  // False: the line, which ends at `end`, belongs to nothing.
-  bool line(const LineFacts& facts, std::uint64_t end, WholePart& part) {
+  // The next of the lines, cut anywhere. False: among them is what belongs to nothing.
+  bool feed(std::string_view lines) {
+    for (auto end = lines.find('\n'); end != std::string_view::npos; end = lines.find('\n')) {
+      fed_ += end + 1;
+      if (!line_.feed(lines.substr(0, end))) return false;
+      const auto facts = line_.finish();
+      if (!facts || !unit(*facts)) return false;
+      lines.remove_prefix(end + 1);
+    }
+    fed_ += lines.size();
+    return line_.feed(lines);
+  }
+
+  std::uint64_t units_end() const { return units_end_; }  // in bytes of the lines
+  protocol::Lsn end_lsn() const { return end_lsn_; }
+  bool at_unit_end() const { return units_end_ == fed_; }
+
+ private:
+  bool unit(const LineFacts& facts) {
     if (facts.in_transaction) {
       if (open_ && *open_ != facts.commit_lsn) return false;
       open_ = facts.commit_lsn;
@@ -30,15 +50,80 @@ class UnitFinder {
     } else if (open_) {
       return false;
     }
-    part.units_end = end;
-    part.end_lsn = std::max(part.end_lsn, *facts.end_lsn);
+    units_end_ = fed_;
+    end_lsn_ = std::max(end_lsn_, *facts.end_lsn);
     return true;
   }
 
- private:
+  LineReader line_;
+  std::uint64_t fed_ = 0;
+  std::uint64_t units_end_ = 0;
+  protocol::Lsn end_lsn_;
   std::optional<protocol::Lsn>
       open_;  // the commit LSN of the transaction whose last line is to come
 };
+
+// A file of `size` bytes read from its front, a piece of it in memory.
+class Front {
+ public:
+  // `wanted`: how much at once.
+  Front(const Fd& file, const std::filesystem::path& path, std::uint64_t size, std::size_t wanted)
+      : file_(file), path_(path), left_(size), wanted_(wanted) {}
+
+  // What the file goes on with: as much as is wanted, less at its end only. Valid until the next
+  // call.
+  std::string_view bytes() {
+    if (left_ > 0 && buffer_.size() - begin_ < wanted_) {
+      buffer_.erase(0, std::exchange(begin_, 0));
+      const auto kept = buffer_.size();
+      const auto asked =
+          static_cast<std::size_t>(std::min<std::uint64_t>(left_, 4 * wanted_ - kept));
+      buffer_.resize(kept + asked);
+      const auto got = read_at(file_, path_, buffer_.data() + kept, asked, offset_);
+      buffer_.resize(kept + got);
+      offset_ += got;
+      left_ = got < asked ? 0 : left_ - got;
+    }
+    return std::string_view(buffer_).substr(begin_);
+  }
+
+  void consume(std::size_t bytes) { begin_ += bytes; }
+
+ private:
+  const Fd& file_;
+  const std::filesystem::path& path_;
+  std::uint64_t left_;  // of the file, behind the buffer
+  std::size_t wanted_;
+  std::string buffer_;
+  std::size_t begin_ = 0;     // of what was not consumed, in the buffer
+  std::uint64_t offset_ = 0;  // of what comes behind the buffer, in the file
+};
+
+void read_lines(Front front, WholePart& part) {
+  UnitFinder units;
+  for (auto lines = front.bytes(); !lines.empty(); lines = front.bytes()) {
+    const bool whole = units.feed(lines);
+    part.units_end = units.units_end();
+    part.end_lsn = units.end_lsn();
+    if (!whole) return;
+    front.consume(lines.size());
+  }
+}
+
+// A file can be cut and continued only where a member ends.
+void read_members(Front front, Decompressor& decompressor, WholePart& part) {
+  UnitFinder units;
+  std::uint64_t end = 0;
+  for (auto bytes = front.bytes(); !bytes.empty(); bytes = front.bytes()) {
+    const auto member = decompressor.decompress(bytes);
+    if (!member || !units.feed(member->content)) return;
+    front.consume(member->size);
+    end += member->size;
+    if (!units.at_unit_end()) continue;
+    part.units_end = end;
+    part.end_lsn = units.end_lsn();
+  }
+}
 
 [[noreturn]] void throw_lost(const std::filesystem::path& path, const cdc::Bookmark& bookmark,
                              const WholePart& part) {
@@ -71,7 +156,7 @@ void cover(cdc::Bookmark& bookmark, protocol::Lsn end_lsn) {
 // Reads the `.open` file and checks it against the bookmark, which is written with a position
 // inside a file only when the file is durable up to there.
 WholePart read_checked(const DataFile& file, const cdc::Bookmark& bookmark) {
-  const auto part = read_whole_part(file.path);
+  const auto part = read_whole_part(file);
   const auto delivered = bookmark.position.delivered;
   if (delivered > file.first_lsn && part.end_lsn < delivered) throw_lost(file.path, bookmark, part);
   return part;
@@ -89,24 +174,14 @@ void cut(const DataFile& file, const WholePart& part) {
 
 }  // namespace
 
-WholePart read_whole_part(const std::filesystem::path& path) {
+WholePart read_whole_part(const DataFile& data_file) {
+  const auto& path = data_file.path;
   const auto file = open_file(path, O_RDONLY);
   WholePart part{.size = file_size(file, path), .units_end = 0, .end_lsn = {}};
-  std::vector<char> buffer(read_size);
-  UnitFinder units;
-  LineReader line;
-  std::uint64_t offset = 0;
-  while (const auto got = read_at(file, path, buffer.data(), buffer.size(), offset)) {
-    std::string_view rest(buffer.data(), got);
-    for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-      offset += end + 1;
-      if (!line.feed(rest.substr(0, end))) return part;
-      const auto facts = line.finish();
-      if (!facts || !units.line(*facts, offset, part)) return part;
-      rest.remove_prefix(end + 1);
-    }
-    if (!line.feed(rest)) return part;
-    offset += rest.size();
+  if (const auto decompressor = make_decompressor(data_file.compression)) {
+    read_members(Front(file, path, part.size, decompressor->largest_member()), *decompressor, part);
+  } else {
+    read_lines(Front(file, path, part.size, read_size), part);
   }
   return part;
 }
@@ -157,8 +232,8 @@ Recovered recover(const FileNames& names) {
 
 void give_final_name(const FileNames& names, const DataFile& file) {
   auto first_lsn = file.first_lsn;
-  while (file_exists(names.finished(first_lsn))) ++first_lsn.value;  // see FileNames::free_lsn()
-  rename_file(file.path, names.finished(first_lsn));
+  while (names.has_finished(first_lsn)) ++first_lsn.value;  // see FileNames::free_lsn()
+  rename_file(file.path, names.finished(first_lsn, file.compression));
   sync_folder(names.directory());
 }
 

@@ -18,8 +18,8 @@ struct WholePart {
 };
 
 // Reads the file from its front, in pieces: after a power cut page N+1 may be there without N, so
-// nothing behind the first damage counts.
-WholePart read_whole_part(const std::filesystem::path& path);
+// nothing behind the first damage counts. Of a compressed file, units that end with a member count.
+WholePart read_whole_part(const DataFile& data_file);
 
 // An `.open` file to be continued.
 struct ContinuedFile {

@@ -20,7 +20,7 @@ class FileSink : public cdc::Sink {
   // `name` is the pipeline's: the files' prefix.
   FileSink(const config::FilesSettings& settings, const std::string& name);
 
-  const std::string& id() const override { return id_; }
+  const std::string& id() const override { return settings_.id; }
   std::optional<std::filesystem::path> lock_path() const override { return names_.lock(); }
   std::optional<cdc::Bookmark> peek_bookmark() override { return peek(names_); }
   bool keeps_bookmark() const override { return true; }
@@ -40,9 +40,8 @@ class FileSink : public cdc::Sink {
   std::string stalled_because() const override { return worker_.waiting().reason(); }
 
  private:
-  std::string id_;
+  config::FilesSettings settings_;
   FileNames names_;
-  Rotation rotation_;
   Recovered recovered_;
   Worker worker_;
 };

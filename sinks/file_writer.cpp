@@ -40,10 +40,13 @@ protocol::Lsn commit_lsn_of(std::string_view line) {
 
 }  // namespace
 
-FileWriter::FileWriter(FileNames names, Rotation rotation, cdc::Bookmark bookmark,
-                       std::optional<ContinuedFile> file, Waiting& waiting)
+FileWriter::FileWriter(FileNames names, const config::FilesSettings& settings,
+                       cdc::Bookmark bookmark, std::optional<ContinuedFile> file, Waiting& waiting)
     : names_(std::move(names)),
-      rotation_(rotation),
+      rotate_size_(settings.rotate_size),
+      rotate_every_(settings.rotate_every),
+      compression_(settings.compression),
+      compressor_(make_compressor(compression_)),
       waiting_(waiting),
       saved_(std::move(bookmark)),
       wanted_position_(saved_.position.position),
@@ -59,33 +62,41 @@ FileWriter::FileWriter(FileNames names, Rotation rotation, cdc::Bookmark bookmar
 }
 
 void FileWriter::write(const Chunk& chunk) {
-  const std::string_view bytes = chunk.bytes;
-  std::size_t from = 0;
+  std::string_view lines = chunk.bytes;
+  std::size_t written = 0;
   for (const auto& unit : chunk.units) {
-    if (size_ + (unit.offset - from) < rotation_.size && !overdue()) {
-      unit_size_ = size_ + (unit.offset - from);
-      written_lsn_ = unit.end_lsn;
-      continue;
-    }
-    append(bytes.substr(from, unit.offset - from));
-    from = unit.offset;
+    const auto whole = unit.offset - written;
+    // How much compressed lines take is known only then: a file may exceed its size by a chunk.
+    const auto growth = compressor_ ? 0 : whole;
+    const bool last = &unit == &chunk.units.back();
+    if (!last && size_ + growth < rotate_size_ && !overdue()) continue;
+    append(lines.substr(0, whole));
+    lines.remove_prefix(whole);
+    written = unit.offset;
     unit_size_ = size_;
     written_lsn_ = unit.end_lsn;
-    end_file();
+    if (size_ >= rotate_size_ || overdue()) end_file();
   }
-  append(bytes.substr(from));
+  append(lines);
 }
 
 void FileWriter::append(std::string_view lines) {
   if (lines.empty()) return;
   if (!file_) create(lines.substr(0, lines.find('\n')));
+  if (!compressor_) return append_bytes(lines);
+  for (; !lines.empty(); lines.remove_prefix(std::min(lines.size(), largest_content))) {
+    append_bytes(compressor_->compress(lines.substr(0, largest_content)));
+  }
+}
+
+void FileWriter::append_bytes(std::string_view bytes) {
   const auto begin = size_;
-  when_there_is_room([&] { write_at(file_, data_file_.path, lines.substr(size_ - begin), size_); });
+  when_there_is_room([&] { write_at(file_, data_file_.path, bytes.substr(size_ - begin), size_); });
 }
 
 void FileWriter::create(std::string_view first_line) {
   const auto first_lsn = names_.free_lsn(commit_lsn_of(first_line));
-  data_file_ = {names_.open(first_lsn), first_lsn, true};
+  data_file_ = {names_.open(first_lsn, compression_), first_lsn, compression_, true};
   when_there_is_room([&] { file_ = open_file(data_file_.path, O_WRONLY | O_CREAT | O_EXCL); });
   created_ = Clock::now();
   entry_durable_ = false;
@@ -162,13 +173,13 @@ void FileWriter::end_file() {
 }
 
 bool FileWriter::overdue() const {
-  return file_ && rotation_.every.count() > 0 && created_ + rotation_.every <= Clock::now();
+  return file_ && rotate_every_.count() > 0 && created_ + rotate_every_ <= Clock::now();
 }
 
 // Inside a unit write() sees to it, at the unit's end.
 std::optional<Output::Clock::time_point> FileWriter::deadline() const {
-  if (!file_ || !at_unit_end() || rotation_.every.count() <= 0) return std::nullopt;
-  return created_ + rotation_.every;
+  if (!file_ || !at_unit_end() || rotate_every_.count() <= 0) return std::nullopt;
+  return created_ + rotate_every_;
 }
 
 void FileWriter::tick() { end_file(); }

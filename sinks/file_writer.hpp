@@ -4,29 +4,30 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "cdc/bookmark.hpp"
+#include "config/settings.hpp"
+#include "sinks/file_compression.hpp"
 #include "sinks/file_names.hpp"
 #include "sinks/file_recovery.hpp"
 #include "sinks/worker.hpp"
 
 namespace pgcourier::sinks {
 
-struct Rotation {
-  std::size_t size = 0;             // a file ends at the first unit's end behind this
-  std::chrono::milliseconds every;  // … or this old; 0: never for its age
-};
-
-// Writes `<name>-<LSN>.jsonl.open`. A file ends in this order, so that a crash between any two
-// steps leaves what recover() understands: sync it, let the bookmark cover its end, give it its
-// final name, sync the folder; only then is the next one made.
+// Writes `<name>-<LSN>.jsonl.open`. Compressed, what is appended at once makes whole members, and
+// the end of a chunk that belongs to a unit still to be ended is appended by itself: so the last
+// whole unit always ends with a member, whatever is synced and whatever a crash leaves. A file ends
+// in this order, so that a crash between any two steps leaves what recover() understands: sync it,
+// let the bookmark cover its end, give it its final name, sync the folder; only then is the next
+// one made.
 class FileWriter : public Output {
  public:
   // `bookmark` is durable. `file` is continued, if there is one.
-  FileWriter(FileNames names, Rotation rotation, cdc::Bookmark bookmark,
+  FileWriter(FileNames names, const config::FilesSettings& settings, cdc::Bookmark bookmark,
              std::optional<ContinuedFile> file, Waiting& waiting);
 
   void write(const Chunk& chunk) override;
@@ -38,6 +39,7 @@ class FileWriter : public Output {
 
  private:
   void append(std::string_view lines);
+  void append_bytes(std::string_view bytes);
   void create(std::string_view first_line);
   void sync_data();
   void end_file();
@@ -50,7 +52,10 @@ class FileWriter : public Output {
   protocol::Lsn covered() const;
 
   FileNames names_;
-  Rotation rotation_;
+  const std::size_t rotate_size_;
+  const std::chrono::milliseconds rotate_every_;  // 0: never for its age
+  const config::Compression compression_;
+  const std::unique_ptr<Compressor> compressor_;  // null: the lines as they are
   Waiting& waiting_;
   cdc::Bookmark saved_;            // the bookmark file …
   std::string saved_open_file_;    // … and the `.open` file that it names
@@ -62,7 +67,7 @@ class FileWriter : public Output {
   DataFile data_file_;
   Clock::time_point created_;
   bool entry_durable_ = true;       // its name in the folder
-  std::uint64_t size_ = 0;          // written
+  std::uint64_t size_ = 0;          // written: bytes of the file, not of the lines
   std::uint64_t unit_size_ = 0;     // … up to the end of the last unit
   std::uint64_t durable_size_ = 0;  // synced
 };

@@ -98,7 +98,7 @@ class Daemon {
       }
       session_ = nullptr;
       const bool again =
-          reload_pending_ || end == SessionEnd::promoted || end == SessionEnd::ambiguous;
+          reload_pending_ || end == SessionEnd::promoted || end == SessionEnd::not_streamed;
       if (!failure && !again) co_return;
       if (stopping_) {
         if (failure) failed_to_stop(failure);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cdc/daemon/stop_error.hpp"
+#include "cdc/session_limits.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/spill_store.hpp"
 #include "cdc/table_filter.hpp"
@@ -136,6 +137,8 @@ NextStep next_step(std::exception_ptr error, bool bookmark_exists) {
   } catch (const protocol::OAuthTokenRefused& refused) {
     return {
         .retry = true, .exit_code = exit_not_permitted, .kind = "server", .what = refused.what()};
+  } catch (const TooManyTables& enough) {
+    return {.retry = true, .exit_code = exit_internal, .kind = "memory", .what = enough.what()};
   } catch (const SpillError& lost) {
     return {.retry = true, .exit_code = exit_internal, .kind = "spill", .what = lost.what()};
   } catch (const protocol::AuthenticationError& refused) {

@@ -22,7 +22,7 @@ struct RunMemory {
   // sessions is a gap for it too.
   std::map<std::string, Bookmark> positions;
 
-  // The next session asks for transactions when they have ended: see AmbiguousAbort.
+  // The next session asks for transactions when they have ended: see StreamingGivenUp.
   bool next_without_streaming = false;
 
   sinks::SinkMemory sinks;

@@ -37,4 +37,11 @@ void log_notices(const std::vector<protocol::ServerFields>& notices, std::string
   }
 }
 
+// The text may be translated, the name in it is not.
+bool tells_of_missing_publication(const protocol::ServerFields& notice,
+                                  std::string_view publication) {
+  return notice.sqlstate == "55000" && notice.severity_unlocalized == "WARNING" &&
+         notice.message.find(publication) != std::string::npos;
+}
+
 }  // namespace pgcourier::cdc::daemon

@@ -57,8 +57,8 @@ asio::awaitable<SessionEnd> Session::run() {
     failure = std::current_exception();
     reader_left = error.failure() == SinkFailure::closed && pipeline_;
     fenced = error.failure() == SinkFailure::fenced && pipeline_;
-  } catch (const AmbiguousAbort& ambiguous) {
-    log::warn(ambiguous.what());
+  } catch (const StreamingGivenUp& reason) {
+    log::warn(reason.what());
     context_.memory.next_without_streaming = true;
   } catch (...) {
     failure = std::current_exception();
@@ -81,7 +81,7 @@ asio::awaitable<SessionEnd> Session::run() {
   started_.bookmark_exists = remains.bookmark_exists;
   co_await discard(context_.workers, std::move(remains));
   if (failure) std::rethrow_exception(failure);
-  if (context_.memory.next_without_streaming && !end_requested_) co_return SessionEnd::ambiguous;
+  if (context_.memory.next_without_streaming && !end_requested_) co_return SessionEnd::not_streamed;
   if (promoted_ && !end_requested_) co_return SessionEnd::promoted;
   co_return end_requested_ ? SessionEnd::stopped : SessionEnd::until_reached;
 }

@@ -18,7 +18,7 @@ namespace pgcourier::cdc::daemon {
 enum class SessionEnd {
   until_reached,  // all before --until-lsn is confirmed
   stopped,        // request_end() was called, and what could be confirmed was
-  ambiguous,      // what was streamed can't be told from what was rolled back: again, without
+  not_streamed,   // once more, without streaming: see StreamingGivenUp
   promoted,       // the standby it streamed from is a primary now, on a timeline of its own
 };
 

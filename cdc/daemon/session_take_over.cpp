@@ -86,6 +86,8 @@ asio::awaitable<void> SessionStart::take_locks() {
         told = true;
       }
       co_await pause(context_.io, 250ms);
+      // A server that shuts down waits for us, and says so only to who asks.
+      co_await read_server_position();
     }
   }
 }

@@ -1,7 +1,9 @@
 // What the stream itself can't tell: is the server still there, is it waiting for us to stop
 // (delivery.md 6 and 12)? Asked on the second connection.
+#include <algorithm>
 #include <utility>
 
+#include "cdc/daemon/checks/publication_checks.hpp"
 #include "cdc/daemon/first_of.hpp"
 #include "cdc/daemon/log.hpp"
 #include "cdc/daemon/server_notices.hpp"
@@ -43,8 +45,9 @@ asio::awaitable<void> Session::watch_loop() {
     co_await pause(context_.io, watch_interval);
     const auto now = Clock::now();
     tell_stalls(now);
-    // In the middle of a transaction too, which settled() does not count.
-    const bool stuck = !pipeline_->settled() || pipeline_->in_flight_bytes() > 0;
+    // Not reading: in the middle of a transaction too, which settled() does not count, and while
+    // the catalog is asked, which a server that shuts down no longer answers.
+    const bool stuck = !reading_ || !pipeline_->settled();
     const bool silent = ask_if_silent(now);
     const bool watched = started_.server.standby || standby_wait_seen_;
     const auto look_interval = watched ? watch_interval : quiet_look_interval;
@@ -136,7 +139,14 @@ void Session::notice_promotion() {
 }
 
 void Session::tell_notices() {
-  if (started_.stream) log_notices(started_.stream->take_notices(), "stream");
+  if (!started_.stream) return;
+  const auto notices = started_.stream->take_notices();
+  log_notices(notices, "stream");
+  const auto& source = context_.settings.source;
+  const bool is_missing = std::any_of(notices.begin(), notices.end(), [&](const auto& notice) {
+    return tells_of_missing_publication(notice, source.publication);
+  });
+  if (pipeline_ && is_missing) throw publication_was_missing(source, started_.bookmark_exists);
 }
 
 // A full disk, a broker that does not answer (delivery.md 13 and 19).

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "cdc/session_limits.hpp"
+
 namespace pgcourier::cdc::daemon {
 
 namespace {
@@ -65,6 +67,11 @@ std::unique_ptr<SpillFile> SpillFiles::make_file() {
   if (error) fail(folder_, error.message());
   std::string path = (folder_ / "transaction-XXXXXX").string();
   const int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
+  if (descriptor < 0 && (errno == EMFILE || errno == ENFILE)) {
+    throw StreamingGivenUp(
+        "no file descriptor is left for a streamed transaction: those that are open are asked for"
+        " again, without streaming (raise LimitNOFILE, ulimit -n)");
+  }
   if (descriptor < 0) fail(folder_, reason_of(errno));
   ::unlink(path.c_str());
   return std::make_unique<File>(descriptor, folder_);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/protocol_error.hpp"
+#include "tests/cdc/pgoutput_stream_bytes.hpp"
 #include "tests/cdc/pipeline_support.hpp"
 
 namespace pgcourier::cdc {
@@ -115,6 +116,46 @@ TEST(Pipeline, ASinkWithNowhereToPutItStops) {
     EXPECT_EQ(std::string(error.what()),
               "sink second: commit 0/100, seq 0 has no encoding: public.t: no encoding");
   }
+}
+
+TEST(Pipeline, KeepsNoMoreTablesThanItMay) {
+  PipelineHarness h({.kept_bytes = 100'000});
+  std::uint32_t tables = 0;
+  const auto describe_more = [&] {
+    for (; tables < 100'000; ++tables) {
+      h.describe(relation(tables, "public", "t" + std::to_string(tables), 'd', {{"id", 23, true}}));
+    }
+  };
+  EXPECT_THROW(describe_more(), TooManyTables);
+  EXPECT_GT(tables, 100U);
+  EXPECT_LT(h.pipeline.relations().memory_bytes(), 101'000U);
+}
+
+TEST(Pipeline, KeepsNoMoreOpenTransactionsThanItMay) {
+  PipelineHarness h({.kept_bytes = 100'000});
+  std::uint32_t xid = 1;
+  const auto open_more = [&] {
+    for (; xid < 100'000; ++xid) {
+      h.take(stream_start(xid, true));
+      h.take(stream_stop);
+    }
+  };
+  EXPECT_THROW(open_more(), TooManyOpenTransactions);
+  EXPECT_GT(xid, 100U);
+}
+
+// Hundreds of pieces that are spilled at once: little is kept, but of many extents.
+TEST(Pipeline, KeepsNoMoreExtentsThanItMay) {
+  PipelineHarness h({.transaction_memory = 1, .kept_bytes = 20'000});
+  const auto stream = [&] {
+    for (int piece = 0; piece < 100'000; ++piece) {
+      h.take(stream_start(7, piece == 0));
+      h.take(by(7, insert(1, row)));
+      h.take(stream_stop);
+      if (h.pipeline.must_spill()) h.pipeline.spill();
+    }
+  };
+  EXPECT_THROW(stream(), TooManyOpenTransactions);
 }
 
 }  // namespace

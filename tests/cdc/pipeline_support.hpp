@@ -144,6 +144,7 @@ class PipelineHarness {
     std::optional<Lsn> until = std::nullopt;
     std::size_t transaction_memory = 1 << 20;
     Lsn slot_at = {};
+    std::size_t kept_bytes = cdc::most_kept_bytes;
   };
 
   PipelineHarness() : PipelineHarness(Options{}) {}
@@ -153,6 +154,7 @@ class PipelineHarness {
                  cdc::Pipeline::Settings{.filter = cdc::TableFilter(options.tables),
                                          .in_flight_bytes = options.limit,
                                          .transaction_memory_bytes = options.transaction_memory,
+                                         .kept_bytes = options.kept_bytes,
                                          .until = options.until,
                                          .slot_at = options.slot_at,
                                          .stream = {protocol::Streaming::on, true}}) {}

@@ -220,6 +220,45 @@ TEST_F(RelationCacheTest, AnEmptySchemaIsTheCatalogs) {
   EXPECT_EQ(cache_.add({})->schema, "pg_catalog");
 }
 
+TEST_F(RelationCacheTest, CountsWhatItKeeps) {
+  const std::string long_name(1000, 'n');
+  const std::vector<RelationColumn> wide(1600, {false, long_name, 25, -1});
+  const auto empty = cache_.memory_bytes();
+  learn(message(wide));
+  const auto one = cache_.memory_bytes();
+  EXPECT_GT(one - empty, 1600 * (long_name.size() + sizeof(Column)));
+  EXPECT_LT(one - empty, 2 * 1600 * (long_name.size() + sizeof(Column)));
+  EXPECT_EQ(learn(message(wide)), nullptr);
+  EXPECT_EQ(cache_.memory_bytes(), one);
+  learn(message(keyed));
+  EXPECT_GT(cache_.memory_bytes(), one) << "rows of the former shape may still come";
+}
+
+TEST_F(RelationCacheTest, CountsTypes) {
+  CatalogAnswer answer;
+  answer.types.push_back({.oid = user_type, .name = "pair", .kind = 'c'});
+  answer.types[0].attributes = {{std::string(1000, 'a'), int4}};
+  const auto empty = cache_.memory_bytes();
+  learn(message(with_user_type), answer);
+  const auto one = cache_.memory_bytes();
+  EXPECT_GT(one - empty, 2000U);
+  learn(message(with_user_type), answer);
+  EXPECT_EQ(cache_.memory_bytes(), one);
+}
+
+TEST_F(RelationCacheTest, StreamedTransactionsThatDescribeATableAgainLeaveNothing) {
+  learn(message(keyed));
+  const auto before = cache_.memory_bytes();
+  for (std::uint32_t piece = 1; piece < 100; ++piece) {
+    cache_.begin_piece(piece);
+    cache_.begin_replay();
+    cache_.replay_piece(piece);
+    EXPECT_EQ(cache_.receive(message(keyed), Lsn{piece}), nullptr);
+    cache_.end_replay();
+  }
+  EXPECT_EQ(cache_.memory_bytes(), before);
+}
+
 TEST_F(RelationCacheTest, ARelationThatWasNeverDescribedBreaksTheProtocol) {
   EXPECT_THROW(cache_.find(4711), protocol::ProtocolError);
 }

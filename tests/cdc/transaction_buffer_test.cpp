@@ -263,6 +263,7 @@ void run_history(unsigned seed) {
     EXPECT_EQ(read_all(buffer.take(model.id_of(t, 0))), expected) << "seed " << seed;
   }
   EXPECT_EQ(buffer.memory_bytes(), 0U) << "seed " << seed;
+  EXPECT_EQ(buffer.bookkeeping_bytes(), 0U) << "seed " << seed;
   EXPECT_EQ(spills.files, 0U) << "seed " << seed;
 }
 
@@ -286,6 +287,28 @@ TEST(TransactionBuffer, TakesNoMemoryForSubtransactions) {
   }
   buffer.stop_piece();
   EXPECT_THAT(read_all(buffer.take(10)), testing::SizeIs(160'000));
+}
+
+TEST(TransactionBuffer, CountsWhatCannotBeSpilled) {
+  Buffer b;
+  constexpr std::size_t opened = 1000;
+  for (std::uint32_t xid = 1; xid <= opened; ++xid) b.piece(xid, true, {});
+  EXPECT_EQ(b.buffer.memory_bytes(), 0U);
+  const auto empty = b.buffer.bookkeeping_bytes();
+  EXPECT_GE(empty, opened * sizeof(StreamedTransaction));
+
+  const std::string large(100'000, 'x');
+  for (std::uint32_t piece = 0; piece < opened; ++piece) {
+    b.piece(1, false, {{1, large}});
+    if (b.buffer.over_limit()) b.buffer.spill();
+  }
+  EXPECT_GT(b.buffer.spilled_bytes(), 90U << 20);
+  EXPECT_GT(b.buffer.bookkeeping_bytes(), empty + 300 * sizeof(void*));
+  EXPECT_LT(b.buffer.bookkeeping_bytes(), empty + (1 << 17));
+
+  b.buffer.take(1);
+  for (std::uint32_t xid = 2; xid <= opened; ++xid) b.buffer.abort(xid, xid);
+  EXPECT_EQ(b.buffer.bookkeeping_bytes(), 0U);
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ TEST(LoadSettings, SinksHaveTheDefaultsOfTheStructs) {
   EXPECT_EQ(files.id, FilesSettings().id);
   EXPECT_EQ(files.rotate_size, FilesSettings().rotate_size);
   EXPECT_EQ(files.rotate_every, FilesSettings().rotate_every);
+  EXPECT_EQ(files.compression, Compression::none);
   EXPECT_EQ(id_of(settings.sinks[2]), StdoutSettings().id);
   EXPECT_EQ(id_of(settings.sinks[3]), NullSettings().id);
 }
@@ -87,7 +88,7 @@ sinks:
       create_topics: false
       undeliverable: stop
       properties: {security.protocol: SASL_SSL, linger.ms: 5}
-  - files: {id: f, directory: /d, rotate: {size: 1MiB, every: 10s}, compression: none}
+  - files: {id: f, directory: /d, rotate: {size: 1MiB, every: 10s}, compression: zstd}
   - "null": {id: n}
 http: {listen: ""}
 limits: {in_flight_bytes: 1MiB, transaction_memory: 1MiB, message_bytes: 64MiB}
@@ -116,6 +117,7 @@ log: {level: debug, format: json}
   EXPECT_EQ(files.directory, "/d");
   EXPECT_EQ(files.rotate_size, MiB);
   EXPECT_EQ(files.rotate_every, 10s);
+  EXPECT_EQ(files.compression, Compression::zstd);
   EXPECT_EQ(settings.http_listen, "");
   EXPECT_EQ(settings.limits.in_flight_bytes, MiB);
   EXPECT_EQ(settings.limits.message_bytes, 64 * MiB);

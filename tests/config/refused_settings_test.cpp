@@ -151,9 +151,9 @@ TEST(RefusedSettings, WhatIsNotThereYet) {
       {head + "format: debezium\nsinks: [stdout: ]\n",
        "shop.yaml:3:9: format: debezium is not available in this version of pgcourier, only "
        "native"},
-      {head + "sinks: [files: {directory: /d, compression: gzip}]\n",
-       "shop.yaml:3:45: sinks.0.files.compression: gzip is not available in this version of "
-       "pgcourier, only none"},
+      {head + "sinks: [files: {directory: /d, compression: lz4}]\n",
+       "shop.yaml:3:45: sinks.0.files.compression: expected one of none, gzip, zstd, found "
+       "\"lz4\""},
   });
   for (const char* setting :
        {"streaming: off", "streaming: on", "streaming: auto", "heartbeat: 10s", "binary: false"}) {

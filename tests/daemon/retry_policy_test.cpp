@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "cdc/daemon/stop_error.hpp"
+#include "cdc/session_limits.hpp"
 #include "cdc/sink.hpp"
 #include "cdc/table_filter.hpp"
 #include "config/settings.hpp"
@@ -182,6 +183,7 @@ TEST(RetryPolicy, KnowsEveryOtherKindOfError) {
        "settings", "source.slot: missing"},
       {std::make_exception_ptr(FilterError("re:( is no regular expression")), stops, 78, "settings",
        "re:( is no regular expression"},
+      {std::make_exception_ptr(TooManyTables()), again, 70, "memory", TooManyTables().what()},
       {std::make_exception_ptr(StopError(exit_slot_in_use, "the slot is in use")), stops, 75,
        "settings", "the slot is in use"},
       {std::make_exception_ptr(std::bad_alloc()), stops, 70, "internal", "out of memory"},

@@ -57,6 +57,18 @@ TEST(LogNotices, HasALevelForEachSeverity) {
   EXPECT_EQ(lines[3]["severity"], "übersetzt");
 }
 
+TEST(MissingPublication, IsKnownInEachLanguage) {
+  auto warning = notice("WARNING", "skipped loading publication \"shop\"");
+  warning.sqlstate = "55000";
+  EXPECT_TRUE(tells_of_missing_publication(warning, "shop"));
+  warning.message = "Laden der Publikation »shop« übersprungen";
+  EXPECT_TRUE(tells_of_missing_publication(warning, "shop"));
+  EXPECT_FALSE(tells_of_missing_publication(warning, "other"));
+  warning.severity_unlocalized = "NOTICE";
+  EXPECT_FALSE(tells_of_missing_publication(warning, "shop"));
+  EXPECT_FALSE(tells_of_missing_publication(notice("WARNING", "shop"), "shop"));
+}
+
 TEST(LogNotices, IsNotFlooded) {
   const auto lines = logged(std::vector(5'000, notice("WARNING", std::string(9'000, 'x'))));
   ASSERT_EQ(lines.size(), 21U);

@@ -1,11 +1,16 @@
 """The checker itself: holds a faithful delivery for true and finds each planted fault. Needs no server."""
 import base64
 import copy
+import gzip
 import json
 import random
 import sys
+import tempfile
+from pathlib import Path
 
-from harness.checker import Problems, Record, check_lines, check_records, topic_of
+import zstandard
+
+from harness.checker import Problems, Record, check_files, check_lines, check_records, topic_of
 from harness.schema import BY_NAME
 from harness.truth import Change, Transaction, Truth, key_changes
 from harness.waiting import TestFailure, lsn_text, require
@@ -179,6 +184,27 @@ def planted_in_files(truth):
     yield "a duplicated free message", "duplicated message", good[:1] + good
 
 
+def judge_compressed(truth, ending, content):
+    with tempfile.TemporaryDirectory(prefix="pgcourier-checker-") as folder:
+        Path(folder, "shop-0000000000000050" + ending).write_bytes(content)
+        check_files(folder, truth)
+
+
+def planted_in_compressed_files(truth):
+    """(name, expected kind or "" for none, ending, content); three events a member."""
+    lines = [line for _, line in lines_of(events_of(truth))]
+    for ending, compress in ((".jsonl.gz", gzip.compress),
+                             (".jsonl.zst.open", zstandard.ZstdCompressor(write_checksum=True).compress)):
+        members = [compress(b"".join(lines[n:n + 3])) for n in range(0, len(lines), 3)]
+        good = b"".join(members)
+        half = len(good) // 2
+        yield "nothing", "", ending, good
+        yield "a lost last member", "lost", ending, b"".join(members[:-1])
+        yield "a torn last member", "torn line", ending, good[:-1]
+        yield "bytes behind the last member", "torn line", ending, good + bytes(10)
+        yield "a flipped bit", "torn line", ending, good[:half] + bytes([good[half] ^ 1]) + good[half + 1:]
+
+
 def swap_lsns(good, a, b, c):
     first, second = copy.deepcopy(good[b:c]), copy.deepcopy(good[a:b])
     for events, like in ((first, good[a:b]), (second, good[b:c])):
@@ -237,6 +263,10 @@ def main():
         said = verdict(lambda events=events: judge_lines(truth, events))
         require(kind in said, f"files: {name}: expected {kind!r}, the checker said {said!r}")
         found += 1
+    for name, kind, ending, content in planted_in_compressed_files(truth):
+        said = verdict(lambda ending=ending, content=content: judge_compressed(truth, ending, content))
+        require(kind in said if kind else not said, f"{ending}: {name}: expected {kind!r}, the checker said {said!r}")
+        found += bool(kind)
     faithful = records_of(truth)
     said = verdict(lambda: check_records(faithful, truth, partitions))
     require(not said, said)
@@ -246,7 +276,7 @@ def main():
         said = verdict(lambda records=records: check_records(records, truth, partitions))
         require(kind in said, f"Kafka: {name}: expected {kind!r}, the checker said {said!r}")
         found += 1
-    require(found >= 30, f"only {found} faults planted")
+    require(found >= 38, f"only {found} faults planted")
     print(f"the checker finds all of {found} planted faults in {truth.changes} changes and none in a faithful delivery")
 
 

@@ -5,7 +5,8 @@ import json
 import time
 import zlib
 
-from harness.checker import check_lines, Problems, read_lines, read_topics
+from harness.checker import check_lines, Problems, read_topics
+from harness.data_files import COMPRESSIONS, read_lines
 from harness.program import cases_of, run_cases
 from harness.scenario import Scenario
 from harness.shared import Delivery
@@ -74,6 +75,9 @@ def crc_of(lines):
 def case_all_sinks_at_once():
     with Scenario(sinks=("files", "kafka", "stdout", "null"), http=True) as scene:
         courier, out = scene.courier, scene.courier.folder / "stdout"
+        compressed = {kind: courier.folder / kind for kind in COMPRESSIONS if kind != "none"}
+        courier.settings["sinks"] += [{"files": {"id": kind, "directory": str(folder), "compression": kind}}
+                                      for kind, folder in compressed.items()]
         courier.start("slot", "create", "-c", courier.file).wait_exit(0)
         with open(out, "wb") as file:
             process = courier.run_streaming(stdout=file)
@@ -91,6 +95,9 @@ def case_all_sinks_at_once():
             courier.drain(timeout=60)
         lines = [line for _, line in read_lines(courier.files, courier.name)]
         require(crc_of(lines) == zlib.crc32(out.read_bytes()), "stdout's lines are not those of the files")
+        for kind, folder in compressed.items():
+            require(crc_of(line for _, line in read_lines(folder, courier.name)) == crc_of(lines),
+                    f"the lines compressed by {kind} are not those of the files")
         problems = Problems()
         check_lines([("-", line) for line in out.read_bytes().splitlines(keepends=True)], Truth.of(scene.server), problems)
         problems.raise_any("stdout")

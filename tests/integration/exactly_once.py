@@ -8,7 +8,9 @@ import time
 
 from harness.checker import records_by_xid
 from harness.program import cases_of, run_cases
+from harness.progress import confirms_again
 from harness.scenario import Scenario
+from harness.snapshots import Snapshots
 from harness.waiting import equal, lsn_text, require, wait_for
 from harness.workload import Workload
 
@@ -25,39 +27,12 @@ def make_slot(scene):
     scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
 
 
-def confirms_again(scene, process, load):
-    """Until something committed from now on is confirmed."""
-    load.wait_commits(3)
-    position = load.last_lsn
-    wait_for(lambda: not process.running() or scene.server.value(
-        "SELECT confirmed_flush_lsn > %s::pg_lsn FROM pg_replication_slots WHERE slot_name = 'shop'",
-        lsn_text(position)), lambda: f"delivery to go on: {scene.server.slot()}\n{process.log(15)}", 60)
-    require(process.running(), lambda: f"pgcourier ended: {process.popen.returncode}\n{process.log()}")
-
-
-class Snapshots:
-    """What a consumer saw in between; at the end each transaction must be as it was then."""
-
-    def __init__(self, scene):
-        self.brokers, self.taken = scene.broker.bootstrap, []
-
-    def take(self):
-        self.taken.append(records_by_xid(self.brokers))
-
-    def check(self):
-        final = records_by_xid(self.brokers)
-        for snapshot in self.taken:
-            torn = {xid: (count, final[xid]) for xid, count in snapshot.items() if count != final[xid]}
-            require(not torn, f"a consumer saw parts of transactions (xid: then, in the end): {torn}")
-        print(f"      {len(self.taken)} looks in between at {[len(each) for each in self.taken]} transactions", flush=True)
-
-
 def case_kills():
     """kill -9 at random moments under load."""
     rng, unconfirmed, committed_once = random.Random(SEED), 0, 0
     print(f"      seed {SEED}", flush=True)
     with scenario() as scene:
-        looks = Snapshots(scene)
+        looks = Snapshots(scene.broker.bootstrap)
         make_slot(scene)
         with Workload(scene.server, SEED, writers=3, rate=40, bulk=0.02) as load:
             load.wait_commits(20)
@@ -87,10 +62,10 @@ def under_load(disturb, times, rate=15):
         make_slot(scene)
         process = scene.courier.run_streaming()
         with Workload(scene.server, SEED, writers=3, rate=rate, large=False) as load:
-            confirms_again(scene, process, load)
+            confirms_again(scene.server, process, load)
             for number in range(times):
                 process = disturb(scene, number, process) or process
-                confirms_again(scene, process, load)
+                confirms_again(scene.server, process, load)
             load.stop()
         process.terminate()
         scene.courier.drain()
@@ -124,10 +99,10 @@ def replaced_while_stopped(scene, load, first, state_dir):
     scene.courier.set("state_dir", str(scene.courier.folder / state_dir))
     second = scene.courier.run()
     second.wait_says("streaming", timeout=60)
-    confirms_again(scene, second, load)
+    confirms_again(scene.server, second, load)
     os.kill(first.pid, signal.SIGCONT)
     first.wait_says("waiting as a standby", timeout=30)
-    confirms_again(scene, second, load)
+    confirms_again(scene.server, second, load)
     first.terminate()
     return second
 
@@ -141,7 +116,7 @@ def case_stopped_and_continued():
             first = scene.courier.run_streaming()
             for number in range(2):
                 first.wait_says("streaming", timeout=60)
-                confirms_again(scene, first, load)
+                confirms_again(scene.server, first, load)
                 first = replaced_while_stopped(scene, load, first, f"state-{number}")
             load.stop()
         first.terminate()

@@ -1,26 +1,26 @@
 """kill -9 of pgcourier at random moments under load: files hold each committed change exactly once, Kafka at least
-once and in order. `kill.py --sink files|kafka --kills 50 --seed N`."""
+once and in order. `kill.py --sink files|kafka --kills 50 --seed N --compression none|gzip|zstd|mixed` (mixed: another one
+after every third kill)."""
 import random
 import sys
 import time
 
+from harness.data_files import COMPRESSIONS, content_of_file
 from harness.program import arguments
 from harness.scenario import Scenario
 from harness.waiting import TestFailure, lsn, require
 from harness.workload import Workload
 
 
-ROTATE = 48 * 1024
+# rotate.size: about as many lines in a file.
+ROTATE = {"none": "48KiB", "gzip": "8KiB", "zstd": "8KiB"}
 
 
 def tail_is_torn(path):
-    """Whether the file ends within a transaction, or within a line."""
-    with open(path, "rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - (4 << 20)))
-        data = file.read()
+    """Whether the file ends within a transaction, a line or a member."""
+    data, whole = content_of_file(path)
     last = data[data.rfind(b"\n", 0, -1) + 1:]
-    return bool(data) and not (last.endswith(b"\n") and (b'"last":true' in last[-200:] or b'"xid"' not in last))
+    return not whole or bool(data) and not (last.endswith(b"\n") and (b'"last":true' in last[-200:] or b'"xid"' not in last))
 
 
 def state_of(courier, finished):
@@ -31,9 +31,16 @@ def state_of(courier, finished):
         if not opened:
             return False, len(names) > finished  # renamed, and the next one not there yet
         torn = tail_is_torn(opened[-1])
-        return torn, not torn and opened[-1].stat().st_size >= ROTATE
+        rotate = courier.settings["sinks"][0]["files"]["rotate"]["size"]
+        return torn, not torn and opened[-1].stat().st_size >= int(rotate.removesuffix("KiB")) * 1024
     except OSError:  # renamed just now
         return False, True
+
+
+def use_compression(courier, compression, cycle):
+    compression = COMPRESSIONS[cycle // 3 % 3] if compression == "mixed" else compression
+    courier.set("sinks.0.files.compression", compression)
+    courier.set("sinks.0.files.rotate", {"size": ROTATE[compression]})
 
 
 class Moment:
@@ -71,20 +78,21 @@ def kill_once(scene, load, rng, aim):
 
 
 def main():
-    options = arguments(__doc__, sink="files", kills=50)
-    print(f"kill -9 at {options.kills} random moments, sink {options.sink}, seed {options.seed}", flush=True)
+    options = arguments(__doc__, sink="files", kills=50, compression="none")
+    print(f"kill -9 at {options.kills} random moments, sink {options.sink}, compression {options.compression}, seed {options.seed}", flush=True)
     rng = random.Random(options.seed)
     files = options.sink == "files"
-    settings = {"sinks__0__files__rotate": {"size": f"{ROTATE // 1024}KiB"}} if files else {}
     count = dict.fromkeys(("progress", "unconfirmed", "cut_tail", "in_rotation", "durable_unconfirmed"), 0)
     confirmed = 0
     # A quarter at any moment from the start on, the rest once the run has got somewhere.
     aims = (None, 0, 0, 1) if files else (None, "progress", "progress", "progress")
-    with Scenario(sinks=(options.sink,), **settings) as scene:
+    with Scenario(sinks=(options.sink,)) as scene:
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
         with Workload(scene.server, options.seed, writers=3, rate=40, bulk=0.06 if files else 0.02) as load:
             load.wait_commits(20)
             for cycle in range(options.kills):
+                if files:
+                    use_compression(scene.courier, options.compression, cycle)
                 committed, moment = kill_once(scene, load, rng, aims[cycle % len(aims)])
                 count["progress"] += moment.confirmed > confirmed
                 confirmed = moment.confirmed

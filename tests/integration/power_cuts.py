@@ -1,69 +1,49 @@
 """Simulated power cuts under load: what was not fsynced is dropped, page by page, folder entries included; then
-pgcourier repairs the files and goes on. At the end they hold each committed change exactly once. A cut at a moment when all was synced proves nothing: it goes on until half of the asked
-number lost something.
-`power_cuts.py --cuts 50 --seed N --shim LIBRARY` (tests/support/power_cut; compiled here when not given)."""
+pgcourier repairs the files and goes on. At the end they hold each committed change exactly once. A cut at a moment when all was
+synced proves nothing: it goes on until half of the asked number lost something.
+`power_cuts.py --cuts 50 --seed N --shim LIBRARY --compression none|gzip|zstd|mixed` (tests/support/power_cut; compiled here
+when not given; mixed: another compression after every third cut)."""
 import random
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-from harness.postgres import ROOT
+from harness.data_files import COMPRESSIONS
+from harness.faulty_disk import FaultyDisk, compiled
 from harness.program import arguments
 from harness.scenario import Scenario
 from harness.waiting import lsn, require
 from harness.workload import Workload
 
-SUPPORT = ROOT / "tests" / "support" / "power_cut"
-sys.path.insert(0, str(SUPPORT))
-
-from power_cut import cut  # noqa: E402
-
-ROTATE = "200KiB"
-
-
-def compiled(folder):
-    library = folder / "libpower_cut.so"
-    subprocess.run(["g++", "-std=c++20", "-O1", "-shared", "-fPIC", f"-I{ROOT}", "-o", library,
-                    *sorted(SUPPORT.glob("*.cpp")), "-ldl"], check=True)
-    return library
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+ROTATE = {"none": "200KiB", "gzip": "30KiB", "zstd": "30KiB"}  # about as many lines in a file
 
 
 class Cuts:
     def __init__(self, scene, shim, rng):
         self.scene, self.rng = scene, rng
-        self.journal = scene.courier.folder / "journal"
-        self.environment = {"LD_PRELOAD": str(shim), "POWER_CUT_ROOT": str(scene.courier.files),
-                            "POWER_CUT_JOURNAL": str(self.journal)}
+        self.disk = FaultyDisk(scene.courier.files, scene.courier.folder, shim)
         self.count = dict.fromkeys(("that lost something", "that lost a file or its name", "with unconfirmed data"), 0)
 
     def once(self):
         """Runs for a random moment, kills it, and leaves of its folder what the disk would hold."""
         courier, server = self.scene.courier, self.scene.server
-        process = courier.run_streaming(env=self.environment)
+        process = courier.run_streaming(env=self.disk.environment)
         time.sleep(self.rng.uniform(0.0, 1.0))
         require(process.running(), lambda: f"pgcourier ended by itself:\n{process.log()}")
         process.kill()
         server.wait_free()
         confirmed = lsn(server.slot()["confirmed_flush_lsn"])
-        before, durable = contents(courier.files), courier.durable_lsn()
-        require(self.journal.exists(), "no journal: the shim was not loaded")
-        cut(str(self.journal), str(courier.files), str(courier.files), self.rng.randrange(2**32))
-        self.journal.unlink()
-        after = contents(courier.files)
-        self.count["that lost something"] += after != before
-        self.count["that lost a file or its name"] += set(after) != set(before)
+        names, durable = {path.name for path in courier.files.iterdir()}, courier.durable_lsn()
+        require(self.disk.journal.exists(), "no journal: the shim was not loaded")
+        self.count["that lost something"] += bool(self.disk.power_cut(self.rng.randrange(2**32)))
+        self.count["that lost a file or its name"] += {path.name for path in courier.files.iterdir()} != names
         self.count["with unconfirmed data"] += durable > confirmed
 
 
 def main():
-    options = arguments(__doc__, cuts=50, shim="")
-    print(f"{options.cuts} power cuts, seed {options.seed}", flush=True)
-    with Scenario(sinks__0__files__rotate={"size": ROTATE}) as scene:
+    options = arguments(__doc__, cuts=50, shim="", compression="none")
+    print(f"{options.cuts} power cuts, compression {options.compression}, seed {options.seed}", flush=True)
+    with Scenario() as scene:
         cuts = Cuts(scene, Path(options.shim) if options.shim else compiled(scene.courier.folder),
                     random.Random(options.seed))
         scene.courier.start("slot", "create", "-c", scene.courier.file).wait_exit(0)
@@ -72,6 +52,9 @@ def main():
             made = 0
             while made < options.cuts or cuts.count["that lost something"] < options.cuts / 2:
                 require(made < options.cuts * 3, lambda: f"{made} cuts, and too few lost anything: {cuts.count}")
+                kind = COMPRESSIONS[made // 3 % 3] if options.compression == "mixed" else options.compression
+                scene.courier.set("sinks.0.files.compression", kind)
+                scene.courier.set("sinks.0.files.rotate", {"size": ROTATE[kind]})
                 cuts.once()
                 load.check()
                 made += 1

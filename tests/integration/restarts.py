@@ -3,34 +3,24 @@ files and Kafka are compared with the truth. `restarts.py [words]` runs the case
 import os
 
 from harness.program import cases_of, run_cases
+from harness.progress import confirms_again
 from harness.proxy import Proxy
 from harness.scenario import Scenario
-from harness.waiting import lsn_text, require, wait_for
+from harness.waiting import require
 from harness.workload import Workload
 
 TIMES = int(os.environ.get("PGCOURIER_TIMES", "10"))
 SEED = int(os.environ.get("PGCOURIER_SEED", "7"))
 
 
-def delivers_again(scene, process, load):
-    """Until something committed from now on is confirmed."""
-    load.wait_commits(3)
-    position = load.last_lsn
-    require(process.running(), lambda: f"pgcourier ended: {process.popen.returncode}\n{process.log()}")
-    wait_for(lambda: not process.running() or scene.server.value(
-        "SELECT confirmed_flush_lsn > %s::pg_lsn FROM pg_replication_slots WHERE slot_name = 'shop'",
-        lsn_text(position)), lambda: f"delivery to go on: {scene.server.slot()}\n{process.log(15)}", 60)
-    require(process.running(), lambda: f"pgcourier ended: {process.popen.returncode}\n{process.log()}")
-
-
 def under_load(sinks, disturb, times=TIMES, fsync=True, url=None, rate=25, **settings):
     with Scenario(sinks=sinks, fsync=fsync, url=url, **settings) as scene:
         process = scene.courier.run_streaming()
         with Workload(scene.server, SEED, writers=3, rate=rate, large=False) as load:
-            delivers_again(scene, process, load)
+            confirms_again(scene.server, process, load)
             for number in range(times):
                 disturb(scene, number)
-                delivers_again(scene, process, load)
+                confirms_again(scene.server, process, load)
             load.stop()
         process.terminate()
         scene.courier.drain()
@@ -63,10 +53,10 @@ def through_proxy(disturb, times=TIMES, rate=20, **settings):
         scene.courier.set("source.url", scene.server.url(port=proxy.port))
         process = scene.courier.run_streaming()
         with Workload(scene.server, SEED, writers=3, rate=rate) as load:
-            delivers_again(scene, process, load)
+            confirms_again(scene.server, process, load)
             for number in range(times):
                 require(disturb(proxy, number) > 0, "no connection went through the proxy")
-                delivers_again(scene, process, load)
+                confirms_again(scene.server, process, load)
             load.stop()
         process.terminate()
         scene.courier.drain()

@@ -3,6 +3,7 @@ what a run is the sum of. `sessions.py [words]`."""
 import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -162,6 +163,49 @@ def case_the_second_connection_stays_with_the_streams_server():
             require(process.says("shutting down"), lambda: process.log())
             process.kill()
             os.close(read_end)
+
+
+def case_the_catalog_is_asked_while_the_server_shuts_down():
+    """The server waits for what it sent to be confirmed, and takes no connection any more that could answer."""
+    with Postgres() as one:
+        one.sql(PLAIN)
+        one.sql("CREATE TABLE late (id int PRIMARY KEY); ALTER TABLE late REPLICA IDENTITY FULL; ALTER PUBLICATION shop ADD TABLE late")
+        with Courier(one, sinks=("null",), source__shutdown_grace="3s") as pipeline:
+            process = pipeline.run_streaming()
+            one.wait_confirmed(insert(5, of=one))
+            one.sql("ALTER ROLE cdc CONNECTION LIMIT 0")
+            one.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cdc' AND backend_type = 'client backend'")
+            one.sql("BEGIN; INSERT INTO orders VALUES (1); INSERT INTO late VALUES (1); COMMIT")  # the key of late is asked for
+            process.wait_says("waiting for the second connection")
+            started = time.monotonic()
+            one.stop("fast", timeout=40)
+            require(time.monotonic() - started < 20, f"stopped after {time.monotonic() - started:.0f} s")
+            one.start()
+            one.sql("ALTER ROLE cdc CONNECTION LIMIT -1")
+            one.wait_confirmed(insert(5, of=one), timeout=60)
+            process.terminate()
+
+
+def case_a_lock_is_waited_for_while_the_server_shuts_down():
+    """The slot is ours, the files are still those of an instance that hangs: the server need not wait for that."""
+    with Postgres(wal_sender_timeout="2s") as one:
+        one.sql(PLAIN)
+        with Courier(one) as pipeline:
+            hanging = pipeline.run_streaming()
+            one.wait_confirmed(insert(5, of=one))
+            hanging.popen.send_signal(signal.SIGSTOP)
+            one.wait_free()
+            process = pipeline.run()
+            process.wait_says("waiting for a lock")
+            insert(5, of=one)
+            started = time.monotonic()
+            one.stop("fast", timeout=40)
+            require(time.monotonic() - started < 20, f"stopped after {time.monotonic() - started:.0f} s")
+            one.start()
+            hanging.kill()
+            one.wait_confirmed(insert(5, of=one), timeout=60)
+            process.terminate()
+            require(len(pipeline.events()) == 15, f"{len(pipeline.events())} events of 15")
 
 
 @contextlib.contextmanager

@@ -82,8 +82,7 @@ class RestoredServer {
 
  private:
   int restore(const std::string& command, const std::string& options) const {
-    const std::string binaries =
-        environment(("PGCOURIER_TEST_BINARIES_" + std::to_string(major_)).c_str());
+    const std::string binaries = environment("PGCOURIER_TEST_BINARIES", major_);
     return std::system((environment("PGCOURIER_TEST_RESTORE") + " " + command + " " + binaries +
                         " " + folder_.string() + " " + options)
                            .c_str());

@@ -235,10 +235,9 @@ TEST_F(LiveBaseBackup, IsCombinedFromAFullAndAnIncrementalOne) {
     EXPECT_LT(second.received(), first.received());
 
     // pg_combinebackup wants the manifests beside the data.
-    RestoredServer restored(
-        major, folder,
-        "--combine " + full.string() + " --tools " +
-            test::environment(("PGCOURIER_TEST_CLIENTS_" + std::to_string(major)).c_str()));
+    RestoredServer restored(major, folder,
+                            "--combine " + full.string() + " --tools " +
+                                test::environment("PGCOURIER_TEST_CLIENTS", major));
     EXPECT_EQ(contents(restored.target(target_of(major))), contents(target_of(major)));
   }
 }

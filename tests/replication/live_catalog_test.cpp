@@ -1,10 +1,10 @@
-// The catalog queries against a real server.
+// The catalog queries.
 #include <gmock/gmock.h>
 
 #include <algorithm>
 
 #include "replication/catalog.hpp"
-#include "tests/replication/live_support.hpp"
+#include "tests/replication/live_major.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 // In a schema of its own, dropped before and after.
-class LiveCatalog : public test::LiveTest {
+class LiveCatalog : public test::OnEachMajor {
  protected:
   void SetUp() override {
     LiveTest::SetUp();
@@ -42,13 +42,14 @@ class LiveCatalog : public test::LiveTest {
   }
   std::optional<Session> session_;
 };
+INSTANTIATE_TEST_SUITE_P(Each, LiveCatalog, LiveCatalog::each(), LiveCatalog::name);
 
 const TypeInfo& named(const std::vector<TypeInfo>& types, const std::string& name) {
   return *std::find_if(types.begin(), types.end(),
                        [&name](const TypeInfo& type) { return type.name == name; });
 }
 
-TEST_F(LiveCatalog, FindsSlots) {
+TEST_P(LiveCatalog, FindsSlots) {
   Connection& connection = session_->connection;
   EXPECT_EQ(run(session_->io, find_slot(connection, "catalog_test")), std::nullopt);
   session_->query("SELECT pg_create_logical_replication_slot('catalog_test', 'pgoutput')");
@@ -64,7 +65,7 @@ TEST_F(LiveCatalog, FindsSlots) {
   EXPECT_EQ(run(session_->io, list_slots(connection)).size(), 1U);
 }
 
-TEST_F(LiveCatalog, FindsBackends) {
+TEST_P(LiveCatalog, FindsBackends) {
   Connection& connection = session_->connection;
   const auto self = run(session_->io, find_backend(connection, connection.server().process_id));
   ASSERT_TRUE(self);
@@ -74,7 +75,7 @@ TEST_F(LiveCatalog, FindsBackends) {
   EXPECT_FALSE(run(session_->io, find_backend(connection, 1)));
 }
 
-TEST_F(LiveCatalog, DescribesAPublicationAndItsTables) {
+TEST_P(LiveCatalog, DescribesAPublicationAndItsTables) {
   session_->query(R"(
     CREATE TABLE catalog_test.plain (a int, b int, c int, PRIMARY KEY (b, a) INCLUDE (c));
     CREATE TABLE catalog_test."Quo""ted" (a int NOT NULL);
@@ -107,7 +108,7 @@ TEST_F(LiveCatalog, DescribesAPublicationAndItsTables) {
   EXPECT_THAT(run(session_->io, primary_key(connection, tables[0].oid)), IsEmpty());
 }
 
-TEST_F(LiveCatalog, DescribesTypesAndWhatTheyAreMadeOf) {
+TEST_P(LiveCatalog, DescribesTypesAndWhatTheyAreMadeOf) {
   session_->query(R"(
     CREATE DOMAIN catalog_test.names AS text[];
     CREATE TYPE catalog_test.mood AS ENUM ('ok');
@@ -127,7 +128,7 @@ TEST_F(LiveCatalog, DescribesTypesAndWhatTheyAreMadeOf) {
   EXPECT_EQ(named(types, "_text").element_oid, 25U);
 }
 
-TEST_F(LiveCatalog, KnowsTrueArraysAndTheirDelimiters) {
+TEST_P(LiveCatalog, KnowsTrueArraysAndTheirDelimiters) {
   const auto types = describe({oid("'box[]'::regtype"), oid("'int2vector'::regtype")});
   EXPECT_EQ(named(types, "_box").delimiter, ';');
   EXPECT_EQ(named(types, "int2vector").element_oid, 0U);

@@ -95,7 +95,7 @@ std::string our_state(const std::string& text) {
 
 TEST_F(LiveGss, EncryptsWhereLibpqDoes) {
   const std::string place = "host=localhost hostaddr=127.0.0.1 dbname=postgres port=" +
-                            test::environment("PGCOURIER_TEST_PORT");
+                            test::environment("PGCOURIER_TEST_PORT", debian);
   int compared = 0;
   for (const std::string tickets : {"gss_user", "none"}) {
     use_tickets(tickets + ".ccache");

@@ -1,4 +1,4 @@
-// A session with a server of each major, and what it answered.
+// Tests on the server of each major; a session with it, and what it answered.
 #pragma once
 
 #include <optional>
@@ -44,7 +44,8 @@ inline asio::awaitable<void> exchange(Connection& connection, const protocol::Re
   }
 }
 
-class LiveMajor : public LiveTest, public testing::WithParamInterface<int> {
+// Once for the server of each major.
+class OnEachMajor : public LiveTest, public testing::WithParamInterface<int> {
  public:
   static auto each() { return testing::ValuesIn(majors); }
   static std::string name(const testing::TestParamInfo<int>& major) {
@@ -52,11 +53,19 @@ class LiveMajor : public LiveTest, public testing::WithParamInterface<int> {
   }
 
  protected:
+  static int major() { return GetParam(); }
+  static config::Host host(const std::string& name = "127.0.0.1") { return host_of(major(), name); }
+  static config::ConnectionTarget target(const std::string& user = "postgres") {
+    return target_of(major(), user);
+  }
+};
+
+class LiveMajor : public OnEachMajor {
+ protected:
   void SetUp() override {
     LiveTest::SetUp();
     if (!IsSkipped()) session_.emplace(target());
   }
-  static config::ConnectionTarget target() { return target_of(GetParam()); }
   Connection& connection() { return session_->connection; }
   Seen seen(const protocol::Requests& requests) {
     Seen seen;

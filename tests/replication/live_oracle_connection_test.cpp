@@ -9,10 +9,8 @@ using test::environment;
 
 class LiveOracleConnection : public test::LiveOracle {
  protected:
-  static std::string port(int major) {
-    return environment(("PGCOURIER_TEST_PORT_" + std::to_string(major)).c_str());
-  }
-  static inline const std::string standby = environment("PGCOURIER_TEST_STANDBY_PORT");
+  static std::string port(int major) { return environment("PGCOURIER_TEST_PORT", major); }
+  static inline const std::string standby = environment("PGCOURIER_TEST_STANDBY_PORT", debian);
 };
 
 TEST_F(LiveOracleConnection, AuthenticatesByEachMethod) {

@@ -22,8 +22,7 @@ class LiveOracle : public LiveTest {
 
   // The last word for a keyword counts, so a test may overrule each of these.
   static std::string on(int major) {
-    return "host=127.0.0.1 port=" +
-           environment(("PGCOURIER_TEST_PORT_" + std::to_string(major)).c_str()) +
+    return "host=127.0.0.1 port=" + environment("PGCOURIER_TEST_PORT", major) +
            " user=postgres dbname=postgres connect_timeout=20 target_session_attrs=any";
   }
 

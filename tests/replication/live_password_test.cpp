@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "tests/replication/live_support.hpp"
+#include "tests/replication/live_major.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using test::Session;
 
 // In an SQL_ASCII database the server takes any bytes for text.
-class LivePassword : public test::LiveTest {
+class LivePassword : public test::OnEachMajor {
  protected:
   void SetUp() override {
     LiveTest::SetUp();
@@ -23,7 +23,7 @@ class LivePassword : public test::LiveTest {
   }
 
   static void store(const std::string& password) {
-    auto target = LiveTest::target();
+    auto target = OnEachMajor::target();
     target.database = "any_bytes";
     std::string literal;
     for (const char c : password) {
@@ -39,7 +39,7 @@ class LivePassword : public test::LiveTest {
   }
 
   static config::ConnectionTarget prepared(const std::string& password) {
-    auto target = LiveTest::target("prepared");
+    auto target = OnEachMajor::target("prepared");
     target.hosts[0].password = password;
     return target;
   }
@@ -55,7 +55,7 @@ class LivePassword : public test::LiveTest {
   }
 
   static bool lets_libpq_in(const std::string& password) {
-    const std::string port = test::environment("PGCOURIER_TEST_PORT");
+    const std::string port = std::to_string(host().port);
     const char* const names[] = {"host",     "port",    "user",       "dbname",
                                  "password", "sslmode", "gssencmode", nullptr};
     const char* const values[] = {"127.0.0.1",      port.c_str(), "prepared", "postgres",
@@ -65,6 +65,7 @@ class LivePassword : public test::LiveTest {
     return PQstatus(connection.get()) == CONNECTION_OK;
   }
 };
+INSTANTIATE_TEST_SUITE_P(Each, LivePassword, LivePassword::each(), LivePassword::name);
 
 struct Password {
   std::string stored;
@@ -72,7 +73,7 @@ struct Password {
   bool same;  // to a server that prepares both
 };
 
-TEST_F(LivePassword, IsPreparedAsTheServerAndLibpqDo) {
+TEST_P(LivePassword, IsPreparedAsTheServerAndLibpqDo) {
   const Password passwords[] = {
       {"pass\u00A0word", "pass word", true},
       {"pass\u3000word", "pass\u00A0word", true},

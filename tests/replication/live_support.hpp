@@ -20,8 +20,9 @@ inline std::string environment(const char* variable) {
   return value != nullptr ? value : "";
 }
 
-inline std::uint16_t port(const char* variable) {
-  return static_cast<std::uint16_t>(std::stoi(environment(variable)));
+// What the driver tells of the server of a major.
+inline std::string environment(const std::string& variable, int major) {
+  return environment((variable + "_" + std::to_string(major)).c_str());
 }
 
 inline std::string certificate(const std::string& file) {
@@ -32,33 +33,34 @@ inline std::string certificate(const std::string& file) {
 class LiveTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (environment("PGCOURIER_TEST_PORT").empty()) {
+    if (environment("PGCOURIER_TEST_PORT", debian).empty()) {
       GTEST_SKIP() << "needs a server: run tests/integration/connection/run.py";
     }
   }
 
-  static config::Host host(const std::string& name = "127.0.0.1") {
+  // Only the server of Debian's major has a realm, only that of 18 takes tokens; all else is on
+  // each.
+  static constexpr int majors[] = {14, 15, 16, 17, 18};
+  static constexpr int debian = 15;
+
+  static config::Host host_at(const std::string& name, const std::string& port) {
     config::Host host;
     host.name = name;
-    host.port = port("PGCOURIER_TEST_PORT");
+    host.port = static_cast<std::uint16_t>(std::stoi(port));
     return host;
   }
-  static config::Host standby() {
-    config::Host host;
-    host.name = "127.0.0.1";
-    host.port = port("PGCOURIER_TEST_STANDBY_PORT");
-    return host;
+  static config::Host host_of(int major, const std::string& name = "127.0.0.1") {
+    return host_at(name, environment("PGCOURIER_TEST_PORT", major));
   }
-  // A server of each major has all that the first one has, but the roles.
-  static constexpr int majors[] = {14, 15, 16, 17, 18};
-  static config::ConnectionTarget target_of(int major) {
-    auto target = LiveTest::target();
-    target.hosts[0].port = port(("PGCOURIER_TEST_PORT_" + std::to_string(major)).c_str());
-    return target;
+  static config::Host standby_of(int major) {
+    return host_at("127.0.0.1", environment("PGCOURIER_TEST_STANDBY_PORT", major));
   }
   static config::ConnectionTarget target(const std::string& user = "postgres") {
+    return target_of(debian, user);
+  }
+  static config::ConnectionTarget target_of(int major, const std::string& user = "postgres") {
     config::ConnectionTarget target;
-    target.hosts = {host()};
+    target.hosts = {host_of(major)};
     target.user = user;
     target.database = "postgres";
     target.ssl_mode = config::SslMode::disable;

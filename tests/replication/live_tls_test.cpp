@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "protocol/authentication_error.hpp"
-#include "tests/replication/live_support.hpp"
+#include "tests/replication/live_major.hpp"
 
 namespace pgcourier::replication {
 namespace {
@@ -13,10 +13,10 @@ using test::Session;
 using test::tls_version;
 using testing::HasSubstr;
 
-class LiveTls : public test::LiveTest {
+class LiveTls : public test::OnEachMajor {
  protected:
   static config::ConnectionTarget tls_target(SslMode mode, const std::string& user = "postgres") {
-    auto target = LiveTest::target(user);
+    auto target = OnEachMajor::target(user);
     target.ssl_mode = mode;
     return target;
   }
@@ -37,15 +37,16 @@ class LiveTls : public test::LiveTest {
     }
   }
 };
+INSTANTIATE_TEST_SUITE_P(Each, LiveTls, LiveTls::each(), LiveTls::name);
 
-TEST_F(LiveTls, FollowsEachModeWhereBothKindsAreWelcome) {
+TEST_P(LiveTls, FollowsEachModeWhereBothKindsAreWelcome) {
   EXPECT_EQ(tls_version(tls_target(SslMode::disable)), "");
   EXPECT_EQ(tls_version(tls_target(SslMode::allow)), "");
   EXPECT_EQ(tls_version(tls_target(SslMode::prefer)), "TLSv1.3");
   EXPECT_EQ(tls_version(tls_target(SslMode::require)), "TLSv1.3");
 }
 
-TEST_F(LiveTls, FollowsEachModeWhereTheServerWantsOneKind) {
+TEST_P(LiveTls, FollowsEachModeWhereTheServerWantsOneKind) {
   EXPECT_THAT(refusal(tls_target(SslMode::disable, "tls_user")), HasSubstr("28000"));
   EXPECT_EQ(tls_version(tls_target(SslMode::allow, "tls_user")), "TLSv1.3");
   EXPECT_EQ(tls_version(tls_target(SslMode::prefer, "tls_user")), "TLSv1.3");
@@ -54,13 +55,13 @@ TEST_F(LiveTls, FollowsEachModeWhereTheServerWantsOneKind) {
   EXPECT_THAT(refusal(tls_target(SslMode::require, "plain_user")), HasSubstr("28000"));
 }
 
-TEST_F(LiveTls, NeverUsesTlsOverAUnixSocket) {
+TEST_P(LiveTls, NeverUsesTlsOverAUnixSocket) {
   auto target = tls_target(SslMode::require);
   target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
   EXPECT_EQ(tls_version(target), "");
 }
 
-TEST_F(LiveTls, VerifiesTheAuthorityWhereARootIsGiven) {
+TEST_P(LiveTls, VerifiesTheAuthorityWhereARootIsGiven) {
   for (const auto mode : {SslMode::require, SslMode::verify_ca}) {
     auto target = verifying(mode, "elsewhere.test", "127.0.0.1");
     EXPECT_EQ(tls_version(target), "TLSv1.3");
@@ -69,7 +70,7 @@ TEST_F(LiveTls, VerifiesTheAuthorityWhereARootIsGiven) {
   }
 }
 
-TEST_F(LiveTls, NeedsARootToVerify) {
+TEST_P(LiveTls, NeedsARootToVerify) {
   auto target = verifying(SslMode::verify_ca, "localhost", "127.0.0.1");
   target.ssl_root_cert = "";
   EXPECT_THROW(Session{target}, config::SettingsError);
@@ -79,7 +80,7 @@ TEST_F(LiveTls, NeedsARootToVerify) {
   EXPECT_THAT(refusal(target), HasSubstr("certificate verify failed"));
 }
 
-TEST_F(LiveTls, VerifiesTheHostsName) {
+TEST_P(LiveTls, VerifiesTheHostsName) {
   for (const std::string name : {"localhost", "db1.wild.test", "127.0.0.1"}) {
     EXPECT_EQ(tls_version(verifying(SslMode::verify_full, name, "127.0.0.1")), "TLSv1.3") << name;
   }
@@ -91,7 +92,7 @@ TEST_F(LiveTls, VerifiesTheHostsName) {
   EXPECT_THAT(refusal(verifying(SslMode::verify_full, "", "127.0.0.1")), HasSubstr("host name"));
 }
 
-TEST_F(LiveTls, HonoursRevocations) {
+TEST_P(LiveTls, HonoursRevocations) {
   auto target = verifying(SslMode::verify_ca, "localhost", "127.0.0.1");
   target.ssl_crl = certificate("nothing_revoked.crl");
   EXPECT_EQ(tls_version(target), "TLSv1.3");
@@ -99,7 +100,7 @@ TEST_F(LiveTls, HonoursRevocations) {
   EXPECT_THAT(refusal(target), HasSubstr("certificate revoked"));
 }
 
-TEST_F(LiveTls, HonoursRevocationsInAFolder) {
+TEST_P(LiveTls, HonoursRevocationsInAFolder) {
   auto target = verifying(SslMode::verify_ca, "localhost", "127.0.0.1");
   target.ssl_crl_dir = certificate("nothing_revoked");
   EXPECT_EQ(tls_version(target), "TLSv1.3");
@@ -112,7 +113,7 @@ TEST_F(LiveTls, HonoursRevocationsInAFolder) {
   EXPECT_THAT(refusal(target), HasSubstr("unable to get certificate CRL"));
 }
 
-TEST_F(LiveTls, NeedsItsCertificateToBeSentWhereThatIsRequired) {
+TEST_P(LiveTls, NeedsItsCertificateToBeSentWhereThatIsRequired) {
   auto target = tls_target(SslMode::prefer, "cert_user");
   target.ssl_cert_required = true;
   EXPECT_THAT(refusal(target), HasSubstr("no certificate of ours was sent"));
@@ -123,7 +124,7 @@ TEST_F(LiveTls, NeedsItsCertificateToBeSentWhereThatIsRequired) {
   EXPECT_THAT(refusal(target), HasSubstr("does not use TLS"));
 }
 
-TEST_F(LiveTls, ChecksWhoRunsTheServerBehindAUnixSocket) {
+TEST_P(LiveTls, ChecksWhoRunsTheServerBehindAUnixSocket) {
   auto target = tls_target(SslMode::disable);
   target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
   target.require_peer = test::environment("PGCOURIER_TEST_SERVER_USER");
@@ -132,7 +133,7 @@ TEST_F(LiveTls, ChecksWhoRunsTheServerBehindAUnixSocket) {
   EXPECT_THAT(refusal(target), HasSubstr("requirepeer"));
 }
 
-TEST_F(LiveTls, ShowsItsCertificate) {
+TEST_P(LiveTls, ShowsItsCertificate) {
   auto target = tls_target(SslMode::require, "cert_user");
   EXPECT_THAT(refusal(target), HasSubstr("28000"));
   target.ssl_cert = certificate("client.crt");
@@ -144,7 +145,7 @@ TEST_F(LiveTls, ShowsItsCertificate) {
   EXPECT_EQ(tls_version(target), "TLSv1.3");
 }
 
-TEST_F(LiveTls, RefusesAKeyThatOthersMayRead) {
+TEST_P(LiveTls, RefusesAKeyThatOthersMayRead) {
   auto target = tls_target(SslMode::require, "cert_user");
   target.ssl_cert = certificate("client.crt");
   target.ssl_key = certificate("client_open.key");
@@ -153,33 +154,29 @@ TEST_F(LiveTls, RefusesAKeyThatOthersMayRead) {
   EXPECT_THAT(refusal(target), HasSubstr("sslkey"));
 }
 
-TEST_F(LiveTls, StartsWithoutAskingWhereTheServerTakesIt) {
-  for (const int major : majors) {
-    auto target = target_of(major);
-    target.ssl_mode = SslMode::require;
-    EXPECT_EQ(tls_version(target), "TLSv1.3");
-    target.ssl_direct = true;
-    if (major >= 17) {
-      EXPECT_EQ(tls_version(target), "TLSv1.3");
-      target.ssl_mode = SslMode::verify_full;
-      target.ssl_root_cert = certificate("root.crt");
-      EXPECT_EQ(tls_version(target), "TLSv1.3");
-      target.ssl_root_cert = certificate("other_root.crt");
-      EXPECT_THAT(refusal(target), HasSubstr("certificate verify failed"));
-    } else {
-      EXPECT_THAT(refusal(target), HasSubstr("direct TLS handshake failed")) << major;
-    }
+TEST_P(LiveTls, StartsWithoutAskingWhereTheServerTakesIt) {
+  auto target = tls_target(SslMode::require);
+  target.ssl_direct = true;
+  if (major() < 17) {
+    EXPECT_THAT(refusal(target), HasSubstr("direct TLS handshake failed"));
+    return;
   }
+  EXPECT_EQ(tls_version(target), "TLSv1.3");
+  target.ssl_mode = SslMode::verify_full;
+  target.ssl_root_cert = certificate("root.crt");
+  EXPECT_EQ(tls_version(target), "TLSv1.3");
+  target.ssl_root_cert = certificate("other_root.crt");
+  EXPECT_THAT(refusal(target), HasSubstr("certificate verify failed"));
 }
 
-TEST_F(LiveTls, NeverStartsDirectlyOverAUnixSocket) {
+TEST_P(LiveTls, NeverStartsDirectlyOverAUnixSocket) {
   auto target = tls_target(SslMode::require);
   target.ssl_direct = true;
   target.hosts[0].name = test::environment("PGCOURIER_TEST_SOCKETS");
   EXPECT_EQ(tls_version(target), "");
 }
 
-TEST_F(LiveTls, StaysWithinTheProtocolVersions) {
+TEST_P(LiveTls, StaysWithinTheProtocolVersions) {
   auto target = tls_target(SslMode::require);
   target.ssl_max_protocol_version = "TLSv1.2";
   EXPECT_EQ(tls_version(target), "TLSv1.2");

@@ -78,7 +78,7 @@ class LiveWalStream : public test::LiveTest {
     std::ofstream(before).close();
     std::filesystem::resize_file(before, segment_bytes);
     const std::string command =
-        test::environment("PGCOURIER_TEST_CLIENTS_18") +
+        test::environment("PGCOURIER_TEST_CLIENTS", 18) +
         "/pg_receivewal --no-loop --no-sync -s 1 -h 127.0.0.1 -U postgres -p " +
         std::to_string(target_of(major).hosts[0].port) + " -D " + folder.string() + " -E " +
         to_string(end);

@@ -1,6 +1,7 @@
 // Runs under the power-cut shim: writes transactions that are a function of their number, from
 // where the sink stands, and marks in the journal what the sink says its bookmark covers.
-//   file_power_cut_program DIRECTORY TRANSACTIONS SEED     0 transactions: recovers only
+//   file_power_cut_program DIRECTORY TRANSACTIONS SEED COMPRESSION     0 transactions: recovers
+//   only
 #include <unistd.h>
 
 #include <cstdio>
@@ -21,7 +22,10 @@ void mark(protocol::Lsn covered) {
 
 void write_unit(SinkDriver& driver, std::uint64_t number) {
   const auto commit = number * lsns_each;
-  const auto note = std::string(number * 104729 % 3000, static_cast<char>('a' + number % 26));
+  // Of random letters: compressed it takes more than a few bytes.
+  std::mt19937 random(static_cast<unsigned>(number));
+  std::string note(number * 104729 % 3000, 'a');
+  for (auto& letter : note) letter = static_cast<char>('a' + random() % 26);
   if (number % 17 == 0) {
     driver.write(message_line(commit));
     driver.commit(commit);
@@ -30,10 +34,12 @@ void write_unit(SinkDriver& driver, std::uint64_t number) {
   }
 }
 
-int run(const std::filesystem::path& directory, std::uint64_t transactions, unsigned seed) {
+int run(const std::filesystem::path& directory, std::uint64_t transactions, unsigned seed,
+        config::Compression compression) {
   config::FilesSettings settings;
   settings.directory = directory;
   settings.rotate_size = 100'000;
+  settings.compression = compression;
   sinks::FileSink sink(settings, "shop");
   const auto bookmark = sink.open().value_or(bookmark_at(0, 1));
   sink.start(bookmark);
@@ -64,7 +70,12 @@ int run(const std::filesystem::path& directory, std::uint64_t transactions, unsi
 }  // namespace pgcourier::tests
 
 int main(int count, char** arguments) {
-  if (count != 4) return 64;
+  using pgcourier::config::Compression;
+  if (count != 5) return 64;
+  const std::string_view word = arguments[4];
   return pgcourier::tests::run(arguments[1], std::stoull(arguments[2]),
-                               static_cast<unsigned>(std::stoul(arguments[3])));
+                               static_cast<unsigned>(std::stoul(arguments[3])),
+                               word == "gzip"   ? Compression::gzip
+                               : word == "zstd" ? Compression::zstd
+                                                : Compression::none);
 }

@@ -2,10 +2,11 @@
 """Power cuts in the file sink: whatever it said its bookmark covers is in the files afterwards, each
 unit exactly once and whole, and nothing else.
 
-file_power_cuts.py PROGRAM SHIM [--rounds N] [--seed N]
+file_power_cuts.py PROGRAM SHIM [--rounds N] [--seed N] [--compression none|gzip|zstd]
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import random
@@ -17,6 +18,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support", "power_cut"))
 import power_cut  # noqa: E402
+
+COMPRESSIONS = ("none", "gzip", "zstd")
 
 
 def lsn(value):
@@ -37,15 +40,21 @@ def read_lines(folder):
     for name in sorted(os.listdir(folder)):
         if ".jsonl" not in name:
             continue
-        with open(os.path.join(folder, name), "rb") as file:
-            for line in file.read().splitlines():
-                event = json.loads(line)
-                lines.append((event["commit_lsn"], event.get("seq"), event.get("end_lsn")))
+        for line in content_of(os.path.join(folder, name)).splitlines():
+            event = json.loads(line)
+            lines.append((event["commit_lsn"], event.get("seq"), event.get("end_lsn")))
     return lines
 
 
-def run(program, folder, transactions, seed, **environment):
-    done = subprocess.run([program, folder, str(transactions), str(seed)], capture_output=True, text=True,
+def content_of(path):
+    """As gzip and zstd read it."""
+    tool = "gzip" if ".jsonl.gz" in path else "zstd" if ".jsonl.zst" in path else "cat"
+    with open(path, "rb") as file:
+        return subprocess.run([tool] + ["-dc"] * (tool != "cat"), stdin=file, stdout=subprocess.PIPE, check=True).stdout
+
+
+def run(program, folder, transactions, seed, compression="none", **environment):
+    done = subprocess.run([program, folder, str(transactions), str(seed), compression], capture_output=True, text=True,
                           timeout=300, env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0",
                                             **environment})
     if done.returncode != 0:
@@ -53,26 +62,38 @@ def run(program, folder, transactions, seed, **environment):
     return int(done.stdout)
 
 
-def one_life(program, shim, rng, base):
-    """Runs, cuts at a random record, recovers; several times on the same folder."""
+def run_and_cut(program, shim, rng, base, transactions, compression):
+    """What the sink had told by then, and which cut it was."""
     folder, journal = os.path.join(base, "files"), os.path.join(base, "journal")
+    run(program, folder, transactions, rng.randrange(2**31), compression, LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
+        POWER_CUT_JOURNAL=journal)
+    at, seed = rng.randint(0, len(power_cut.read_journal(journal))), rng.randrange(2**32)
+    marks = power_cut.cut(journal, folder, folder, seed, at)
+    os.remove(journal)
+    return [int(text) for text in marks], f"record {at}, cut {seed}, {compression}"
+
+
+def one_life(program, shim, rng, base, compression):
+    """Runs, cuts at a random record, recovers; several times on the same folder. Now and then the compression changes, and
+    now and then the power fails while it recovers."""
+    folder = os.path.join(base, "files")
     os.mkdir(folder)
-    told, torn = 0, 0
+    told, torn = 1, 0
     for _ in range(4):
-        run(program, folder, rng.randint(1, 150), rng.randrange(2**31), LD_PRELOAD=shim,
-            POWER_CUT_ROOT=folder, POWER_CUT_JOURNAL=journal)
-        records = power_cut.read_journal(journal)
-        at, seed = rng.randint(0, len(records)), rng.randrange(2**32)
-        marks = power_cut.cut(journal, folder, folder, seed, at)
-        os.remove(journal)
-        told = max([told] + [int(text) for text in marks])
+        if rng.random() < 0.2:
+            compression = rng.choice(COMPRESSIONS)
+        marks, what = run_and_cut(program, shim, rng, base, rng.randint(1, 150), compression)
+        told = max([told, *marks])
+        if rng.random() < 0.3:
+            marks, again = run_and_cut(program, shim, rng, base, 0, compression)
+            told, what = max([told, *marks]), f"{what}; recovering: {again}"
         sizes = {n: os.path.getsize(os.path.join(folder, n)) for n in os.listdir(folder)}
-        position = run(program, folder, 0, 1)
+        position = run(program, folder, 0, 1, compression)
         if position < told and told > 1:
-            raise SystemExit(f"told {lsn(told)}, recovered {lsn(position)} (record {at}, cut {seed})")
+            raise SystemExit(f"told {lsn(told)}, recovered {lsn(position)} ({what})")
         torn += any(n not in os.listdir(folder) or os.path.getsize(os.path.join(folder, n)) != size
                     for n, size in sizes.items() if n.endswith(".open"))
-        check_files(folder, position, f"record {at}, cut {seed}")
+        check_files(folder, position, what)
         told = max(told, position)
     return torn
 
@@ -84,19 +105,19 @@ def check_files(folder, position, what):
         raise SystemExit(f"{what}: {len(found)} lines, wanted {len(wanted)}")
 
 
-def full_disk(program, shim, base):
-    """Waits for room, in the middle of a line, and loses nothing."""
-    folder, room = os.path.join(base, "full"), os.path.join(base, "room")
+def full_disk(program, shim, base, compression):
+    """Waits for room, in the middle of a line or member, and loses nothing."""
+    folder, room = os.path.join(base, f"full_{compression}"), os.path.join(base, f"room_{compression}")
     os.mkdir(folder)
     giver = threading.Timer(2.0, lambda: open(room, "w").close())
     giver.start()
     begin = time.monotonic()
-    run(program, folder, 60, 1, LD_PRELOAD=shim, POWER_CUT_ROOT=folder, POWER_CUT_ENOSPC_AFTER="150001",
+    run(program, folder, 60, 1, compression, LD_PRELOAD=shim, POWER_CUT_ROOT=folder, POWER_CUT_ENOSPC_AFTER="150001",
         POWER_CUT_ENOSPC_UNTIL=room)
     giver.join()
     if time.monotonic() - begin < 1.5:
         raise SystemExit("a full disk: the sink did not wait")
-    position = run(program, folder, 0, 1)
+    position = run(program, folder, 0, 1, compression)
     if position < 60 * 0x100:
         raise SystemExit(f"a full disk: recovered {lsn(position)} only")
     check_files(folder, position, "a full disk")
@@ -108,14 +129,14 @@ def failed_syncs(program, shim, base, rng):
         folder, journal = os.path.join(base, f"sync{number}"), os.path.join(base, "journal")
         os.mkdir(folder)
         try:
-            run(program, folder, 40, number, LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
+            run(program, folder, 120, number, COMPRESSIONS[number % 3], LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
                 POWER_CUT_JOURNAL=journal, POWER_CUT_EIO_FSYNC=str(number))
             raise RuntimeError(f"failed sync {number}: nobody noticed")
         except SystemExit:
             pass
         marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
         os.remove(journal)
-        position = run(program, folder, 0, 1)
+        position = run(program, folder, 0, 1, COMPRESSIONS[number % 3])
         if position < max([1] + [int(text) for text in marks]):
             raise SystemExit(f"failed sync {number}: recovered {lsn(position)}, told {lsn(int(marks[-1]))}")
         check_files(folder, position, f"failed sync {number}")
@@ -125,22 +146,28 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("shim")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=5, help="of each compression")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--compression", choices=COMPRESSIONS)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     rng = random.Random(arguments.seed)
     shim = os.path.abspath(arguments.shim)
     with tempfile.TemporaryDirectory(prefix="pgcourier-power-cut-") as base:
-        full_disk(arguments.program, shim, base)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for done in [pool.submit(full_disk, arguments.program, shim, base, kind) for kind in COMPRESSIONS]:
+                done.result()
         failed_syncs(arguments.program, shim, base, rng)
     print("a full disk was waited for; failed syncs lost nothing that was told")
-    torn = 0
-    for _ in range(arguments.rounds):
-        with tempfile.TemporaryDirectory(prefix="pgcourier-power-cut-") as base:
-            torn += one_life(arguments.program, shim, rng, base)
-    print(f"{4 * arguments.rounds} power cuts, {torn} with a torn file, nothing lost, nothing twice")
-    if torn == 0:
+    torn_at_all = 0
+    for kind in (arguments.compression,) if arguments.compression else COMPRESSIONS:
+        torn = 0
+        for _ in range(arguments.rounds):
+            with tempfile.TemporaryDirectory(prefix="pgcourier-power-cut-") as base:
+                torn += one_life(arguments.program, shim, rng, base, kind)
+        print(f"{kind}: {4 * arguments.rounds} power cuts, {torn} with a torn file, nothing lost, nothing twice")
+        torn_at_all += torn
+    if torn_at_all == 0:
         raise SystemExit("no cut tore a file: this showed nothing")
 
 

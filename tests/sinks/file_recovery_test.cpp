@@ -11,6 +11,7 @@ namespace pgcourier::sinks {
 namespace {
 
 using cdc::SinkError;
+using config::Compression;
 using protocol::Lsn;
 using tests::bookmark_at;
 using tests::message_line;
@@ -71,7 +72,7 @@ class FileRecoveryTest : public testing::Test {
 
   tests::TemporaryFolder folder_;
   FileNames names_{folder_.path(), "shop"};
-  std::filesystem::path open_ = names_.open(Lsn{0x20});
+  std::filesystem::path open_ = names_.open(Lsn{0x20}, Compression::none);
 };
 
 TEST_F(FileRecoveryTest, KeepsTheWholeUnitsOfEveryTruncation) {
@@ -148,7 +149,7 @@ TEST_F(FileRecoveryTest, GivesTheSamePositionBeforeAndAfterTheFinalName) {
   EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x58));  // nothing but the data says so
   write_bookmark(names_, bookmark_at(0x58, 0x58), {});
   EXPECT_EQ(recover(names_).bookmark, bookmark_at(0x58, 0x58));
-  std::filesystem::rename(open_, names_.finished(Lsn{0x20}));
+  std::filesystem::rename(open_, names_.finished(Lsn{0x20}, Compression::none));
   const auto recovered = recover(names_);
   EXPECT_EQ(recovered.bookmark, bookmark_at(0x58, 0x58));
   EXPECT_FALSE(recovered.file);
@@ -157,19 +158,19 @@ TEST_F(FileRecoveryTest, GivesTheSamePositionBeforeAndAfterTheFinalName) {
 TEST_F(FileRecoveryTest, FinishesTheOlderOfTwoOpenFiles) {
   const auto content = sample();
   write_all(open_, content.bytes);
-  write_all(names_.open(Lsn{0x60}), row_line(0x60, 0, 0x68) + "\n");
+  write_all(names_.open(Lsn{0x60}, Compression::none), row_line(0x60, 0, 0x68) + "\n");
   EXPECT_EQ(peek(names_), bookmark_at(0x68, 0x68));
   const auto recovered = recover(names_);
   EXPECT_EQ(recovered.bookmark, bookmark_at(0x68, 0x68));
   EXPECT_EQ(read_bookmark(names_), bookmark_at(0x58, 0x58));
-  EXPECT_EQ(read_all(names_.finished(Lsn{0x20})), content.bytes);
-  EXPECT_EQ(recovered.file->file.path, names_.open(Lsn{0x60}));
+  EXPECT_EQ(read_all(names_.finished(Lsn{0x20}, Compression::none)), content.bytes);
+  EXPECT_EQ(recovered.file->file.path, names_.open(Lsn{0x60}, Compression::none));
 }
 
 TEST_F(FileRecoveryTest, RefusesAHoleBetweenTwoOpenFiles) {
   const auto content = sample();
   write_all(open_, content.bytes.substr(0, content.bytes.size() - 5));
-  write_all(names_.open(Lsn{0x60}), row_line(0x60, 0, 0x68) + "\n");
+  write_all(names_.open(Lsn{0x60}, Compression::none), row_line(0x60, 0, 0x68) + "\n");
   EXPECT_THROW(recover(names_), SinkError);
 }
 
@@ -184,8 +185,9 @@ TEST_F(FileRecoveryTest, RefusesDataThatWasDurableAndIsGone) {
 
 TEST_F(FileRecoveryTest, LeavesFilesOfOtherNamesAlone) {
   for (const std::string name :
-       {"shop-2-0000000000000020.jsonl.open", "shop-0000000000000020.jsonl.gz.open",
-        "shop-000000000000002g.jsonl", "other.txt", "shop-0000000000000020.jsonl.open.bak"}) {
+       {"shop-2-0000000000000020.jsonl.open", "shop-0000000000000020.jsonl.bz2.open",
+        "shop-0000000000000020.gz", "shop-000000000000002g.jsonl", "other.txt",
+        "shop-0000000000000020.jsonl.open.bak"}) {
     write_all(folder_.path() / name, "not ours");
     EXPECT_EQ(names_.parse(name), std::nullopt) << name;
   }

@@ -128,6 +128,15 @@ StopError missing_publication(const config::Source& source, const std::string& d
               " FOR ALL TABLES (or for some), or set source.create_publication: true"};
 }
 
+StopError publication_was_missing(const config::Source& source, bool bookmark_exists) {
+  return {
+      bookmark_exists ? exit_slot : exit_settings,
+      "the publication " + source.publication +
+          " did not exist when some of what the replication slot " + source.slot +
+          " still holds was changed: that can't be delivered. Advance the slot past it"
+          " (pg_replication_slot_advance) and start again, with --accept-gap if you are told so"};
+}
+
 boost::asio::awaitable<TableNames> check_publication(replication::Connection& sql,
                                                      const config::Source& source,
                                                      const std::string& database,

@@ -17,6 +17,9 @@ namespace pgcourier::cdc::daemon {
 StopError missing_publication(const config::Source& source, const std::string& database,
                               bool bookmark_exists);
 
+// The same where it was missing for a while, and the stream has come to what was changed then.
+StopError publication_was_missing(const config::Source& source, bool bookmark_exists);
+
 // The published tables that source.tables lets through. Throws FilterError and what a query throws.
 boost::asio::awaitable<TableNames> check_publication(replication::Connection& sql,
                                                      const config::Source& source,

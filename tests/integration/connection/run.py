@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs replication_live_tests against a private PostgreSQL 15 with every authentication method and
-TLS, a Kerberos realm for it, a standby of it, and a server of each other major. Needs Python's standard library,
-PostgreSQL's binaries (scripts/install_postgres_majors, scripts/install_postgres_clients), openssl and MIT Kerberos
+"""Runs replication_live_tests against a private server of each major with every authentication method that it can do and
+TLS, a standby of each, and a Kerberos realm for Debian's. Needs Python's standard library, PostgreSQL's binaries (scripts/install_postgres_majors, scripts/install_postgres_clients), openssl and MIT Kerberos
 (scripts/install_packages tests)."""
 import argparse
+import concurrent.futures
 import contextlib
 import os
 import pwd
@@ -20,8 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import certificates, kerberos  # noqa: E402
 from harness.ports import free_port  # noqa: E402
 
-BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", "/usr/lib/postgresql/15/bin"))
+DEBIAN = 15
+BINARIES = Path(os.environ.get("PGCOURIER_TEST_PG", f"/usr/lib/postgresql/{DEBIAN}/bin"))
 OTHER_MAJORS = Path(os.environ.get("PGCOURIER_CACHE", Path(__file__).resolve().parents[3] / "build" / "postgres"))
+MAJORS = (14, 15, 16, 17, 18)
 TIME_LIMIT_S = 800
 # pg_combinebackup and pg_receivewal, which the npm servers come without.
 CLIENTS = Path(os.environ.get("PGCOURIER_CLIENTS", Path(__file__).resolve().parents[3] / "build" / "postgres_clients"))
@@ -69,7 +71,7 @@ CREATE ROLE md5_user LOGIN PASSWORD 'pencil';
 
 
 class Server:
-    def __init__(self, folder, name, certs, binaries=BINARIES, realm=None):
+    def __init__(self, folder, name, certs, binaries, realm=None):
         self.realm = realm
         self.binaries = binaries
         self.data = folder / name
@@ -86,16 +88,24 @@ class Server:
     def initdb(self):
         self.program("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C",
                      env=dict(os.environ, LC_ALL="C"))
-        self.configure()
 
-    def configure(self):
+    def standby(self):
+        """Of a server that has not been started yet."""
+        standby = Server(self.folder, f"{self.data.name}_standby", self.certs, self.binaries)
+        subprocess.run([*AS_POSTGRES, "cp", "-a", self.data, standby.data], check=True)
+        subprocess.run([*AS_POSTGRES, "touch", standby.data / "standby.signal"], check=True)
+        # max_connections: no less than initdb's, of which its WAL tells.
+        standby.configure(primary_conninfo=f"host={self.folder} port={self.port} user=postgres", max_connections=100)
+        return standby
+
+    def configure(self, **more):
         settings = {
             "port": self.port, "listen_addresses": "127.0.0.1,::1", "wal_level": "logical",
             "unix_socket_directories": f"{self.folder},@pgcourier-{self.port}",
             "fsync": "off", "shared_buffers": "32MB", "max_connections": 30,
             "max_prepared_transactions": 5, "ssl": "on",
             "ssl_cert_file": self.certs / "server.crt", "ssl_key_file": self.certs / "server.key",
-            "ssl_ca_file": self.certs / "root.crt", "log_min_messages": "fatal",
+            "ssl_ca_file": self.certs / "root.crt", "log_min_messages": "fatal", **more,
         }
         if int((self.data / "PG_VERSION").read_text()) >= 17:
             settings["summarize_wal"] = "on"
@@ -106,15 +116,42 @@ class Server:
         (self.data / "pg_hba.conf").write_text(PG_HBA + (PG_HBA_GSS if self.realm else ""))
 
     def start(self):
-        self.program("pg_ctl", "start", "-w", "-t", 60, "-D", self.data, "-l", self.log, "-s",
-                     env=self.realm.environment if self.realm else None)
+        try:
+            self.program("pg_ctl", "start", "-w", "-t", 60, "-D", self.data, "-l", self.log, "-s",
+                         env=self.realm.environment if self.realm else None)
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"{error}\n{self.log.read_text()}")
 
     def stop(self):
         self.program("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.data, "-s")
 
+    def restart_command(self):
+        realm = [f"KRB5_CONFIG={self.realm.folder}/krb5.conf"] if self.realm else []
+        return " ".join([*AS_POSTGRES, "env", *realm, str(self.binaries / "pg_ctl"), "-D", str(self.data), "-s", "-w",
+                         "-m", "fast", "-l", str(self.log), "restart"])
+
     def sql(self, text):
         self.program(BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p", self.port,
                      "-U", "postgres", "-d", "postgres", "-c", text)
+
+
+def start_major(major, folder, certs, realm, with_standby, cleanup):
+    """A primary, and its standby or None."""
+    is_debian = major == DEBIAN
+    binaries = BINARIES if is_debian else OTHER_MAJORS / str(major) / "bin"
+    primary = Server(folder, f"major{major}", certs, binaries, realm if is_debian else None)
+    primary.initdb()
+    standby = primary.standby() if with_standby else None
+    primary.configure()
+    for server in filter(None, (primary, standby)):
+        server.start()
+        cleanup.callback(server.stop)
+    primary.sql(ROLES)
+    if is_debian:
+        primary.sql("".join(f"CREATE ROLE {user} LOGIN REPLICATION;" for user in GSS_USERS))
+    if major == 18:
+        take_oauth_tokens(primary)
+    return primary, standby
 
 
 def take_oauth_tokens(server):
@@ -182,39 +219,23 @@ def main():
         folder.chmod(0o755)
         realm = make_realm(folder / "kerberos")
         cleanup.callback(realm.stop)
-        primary, standby = Server(folder, "primary", certs, realm=realm), Server(folder, "standby", certs)
-        primary.initdb()
-        primary.start()
-        cleanup.callback(primary.stop)
-        primary.sql(ROLES + "".join(f"CREATE ROLE {user} LOGIN REPLICATION;" for user in GSS_USERS))
-        primary.program("pg_basebackup", "-D", standby.data, "-h", folder, "-p", primary.port, "-U", "postgres",
-                        "-X", "stream", "-c", "fast", "--no-sync", "-R")
-        standby.configure()
-        standby.start()
-        cleanup.callback(standby.stop)
-        ports, binaries = {15: primary.port}, {15: BINARIES}
-        for major in (14, 16, 17, 18):
-            binaries[major] = OTHER_MAJORS / str(major) / "bin"
-            server = Server(folder, f"major{major}", certs, binaries[major])
-            server.initdb()
-            server.start()
-            cleanup.callback(server.stop)
-            if major == 18:
-                take_oauth_tokens(server)
-            ports[major] = server.port
-        control = " ".join(AS_POSTGRES + ["env", f"KRB5_CONFIG={realm.folder}/krb5.conf", str(BINARIES / "pg_ctl"),
-                                          "-D", str(primary.data), "-s", "-w"])
+        with concurrent.futures.ThreadPoolExecutor() as starters:
+            servers = dict(zip(MAJORS, starters.map(
+                lambda major: start_major(major, folder, certs, realm, major == DEBIAN or not options.libpq, cleanup),
+                MAJORS)))
+        of_each = {}
+        for major, (primary, standby) in servers.items():
+            of_each |= {f"PGCOURIER_TEST_PORT_{major}": str(primary.port),
+                        f"PGCOURIER_TEST_STANDBY_PORT_{major}": str(standby.port) if standby else "",
+                        f"PGCOURIER_TEST_BINARIES_{major}": str(primary.binaries),
+                        f"PGCOURIER_TEST_RESTART_{major}": primary.restart_command()}
         sys.exit(run(options.program, [CHOICE_OF_LIBPQ if options.libpq else CHOICE, *options.arguments], {
-            **(libpq_of(options.libpq) if options.libpq else {}),
-            **{f"PGCOURIER_TEST_PORT_{major}": str(port) for major, port in ports.items()},
-            **{f"PGCOURIER_TEST_BINARIES_{major}": str(path) for major, path in binaries.items()},
+            **(libpq_of(options.libpq) if options.libpq else {}), **of_each,
             **{f"PGCOURIER_TEST_CLIENTS_{major}": str(CLIENTS / str(major) / "bin") for major in (17, 18)},
             "PGCOURIER_TEST_RESTORE": f"{sys.executable} {Path(__file__).resolve().parent / 'restore.py'}",
-            "PGCOURIER_TEST_PORT": str(primary.port), "PGCOURIER_TEST_STANDBY_PORT": str(standby.port),
-            "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(primary.data.stat().st_uid).pw_name,
+            "PGCOURIER_TEST_SERVER_USER": pwd.getpwuid(servers[DEBIAN][0].data.stat().st_uid).pw_name,
             "PGCOURIER_TEST_SOCKETS": str(folder), "PGCOURIER_TEST_CERTIFICATES": str(certs),
-            "PGCOURIER_TEST_KERBEROS": str(realm.folder),
-            "PGCOURIER_TEST_RESTART": f"{control} -m fast -l {primary.log} restart"}))
+            "PGCOURIER_TEST_KERBEROS": str(realm.folder)}))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 import re
 import time
 from collections import Counter
-from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from .data_files import file_names, read_lines
 from .schema import BY_NAME
 from .truth import content_of, difference, is_ours, key_changes, parse, row_as_text
 from .waiting import TestFailure, lsn
@@ -27,21 +27,6 @@ class Problems:
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
-def file_names(folder, name="shop"):
-    """Finished files in order, then the open one."""
-    pattern = re.compile(re.escape(name) + r"-([0-9A-F]{16})\.jsonl(\.open)?$", re.IGNORECASE)
-    return sorted((path for path in Path(folder).iterdir() if pattern.match(path.name)),
-                  key=lambda path: (pattern.match(path.name)[1].upper(), path.name.endswith(".open")))
-
-
-def read_lines(folder, name="shop"):
-    """(file name, line) of every file in order; a torn last line is a problem of the caller's parse."""
-    for path in file_names(folder, name):
-        with open(path, "rb") as file:
-            for line in file:
-                yield path.name, line
-
-
 def units_of(lines, problems):
     """Groups lines into units: (file, events). A unit is a transaction or one free message."""
     unit, file_of_unit, identity = [], None, None

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from .checker import file_names, read_lines
+from .data_files import content_of_file, file_names, read_lines
 from .postgres import ROOT
 from .truth import parse
 from .ports import free_port
@@ -194,7 +194,7 @@ class Courier:
         power cut leaves it, does not count."""
         for path in reversed(self.names()):
             ends = [0]
-            for line in path.read_bytes().split(b"\n")[:-1]:
+            for line in content_of_file(path)[0].split(b"\n")[:-1]:
                 try:
                     ends.append(lsn(json.loads(line).get("end_lsn", "0/0")))
                 except ValueError:

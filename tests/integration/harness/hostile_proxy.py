@@ -46,6 +46,10 @@ def part_of(fault, message):
     return message[:fault.rng.randrange(len(message))]
 
 
+def another_type(fault, message):
+    return bytes([fault.rng.choice(b"RSKEZTDCdcWGH12nsI?\0\xff".replace(message[:1], b""))])
+
+
 HOW = {
     "truncated": lambda fault, message, earlier: (part_of(fault, message), "close"),
     "reset": lambda fault, message, earlier: (part_of(fault, message), "reset"),
@@ -57,7 +61,7 @@ HOW = {
     "huge": lambda fault, message, earlier: (with_length(message, 0x7FFFFFFF), None),
     "negative": lambda fault, message, earlier: (with_length(message, -1), None),
     "empty": lambda fault, message, earlier: (with_length(message, 4)[:5], None),
-    "another type": lambda fault, message, earlier: (bytes([fault.rng.choice(b"RSKEZTDCdcWGH12nsI?\0\xff")]) + message[1:], None),
+    "another type": lambda fault, message, earlier: (another_type(fault, message) + message[1:], None),
     "noise in front": lambda fault, message, earlier: (fault.rng.randbytes(16) + message, None),
     "dropped": lambda fault, message, earlier: (b"", None),
     "repeated": lambda fault, message, earlier: (message + message, None),

@@ -12,7 +12,7 @@ KEYS = 60  # a table: few, so that the same key changes often and in several con
 
 
 class Writer(threading.Thread):
-    def __init__(self, server, seed, rate, large, bulk):
+    def __init__(self, server, seed, rate, large, bulk, ddl):
         super().__init__(daemon=True)
         self.server = server
         self.seed = seed
@@ -21,6 +21,7 @@ class Writer(threading.Thread):
         self.rate = rate
         self.large = large
         self.bulk = bulk
+        self.ddl = ddl
         self.stopping = threading.Event()
         self.paused = threading.Event()
         self.resting = threading.Event()
@@ -77,6 +78,8 @@ class Writer(threading.Thread):
             self.messages += 1  # a free message is told from others by its content
             parts.append(f"SELECT emit(false, '{self.seed} {self.messages} ' || {self.text()})")
             parts += self.changes(1)
+        elif kind < 0.06 + self.bulk + self.ddl:
+            parts += self.definitions()
         else:
             parts += self.changes(self.random.randint(1, 8))
         if self.random.random() < 0.15:
@@ -157,6 +160,21 @@ class Writer(threading.Thread):
         names = ", ".join(table.quoted for table in self.random.sample(MANY, count))
         return f"TRUNCATE {names} {self.random.choice(('', 'RESTART IDENTITY', 'CASCADE'))}"
 
+    def definitions(self):
+        """A table's columns change in the middle of a transaction that writes to it, sometimes for a while only."""
+        table = self.random.choice(MANY).quoted
+        row = (f"INSERT INTO {table} (id, amount) VALUES ({self.random.randint(10**3, 10**9)}, {self.number()}) "
+               "ON CONFLICT DO NOTHING")
+        add = f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS extra int DEFAULT {self.random.randint(1, 9)}"
+        return self.random.choice((
+            [row, add, f"UPDATE {table} SET extra = id, paid = true", *self.changes(2)],
+            [row, f"ALTER TABLE {table} DROP COLUMN IF EXISTS extra", f"UPDATE {table} SET paid = false", *self.changes(2)],
+            [row, "SAVEPOINT defined", add, f"UPDATE {table} SET extra = 7", "ROLLBACK TO defined",
+             f"UPDATE {table} SET paid = true"],
+            [row, f"ALTER TABLE {table} ALTER amount TYPE {self.random.choice(('int', 'bigint'))}",
+             f"UPDATE {table} SET paid = true"],
+        ))
+
     def large_rows(self):
         """A row of 1 MB, then an update that leaves its TOAST value as it is."""
         key, table = self.random.randint(1, KEYS), self.random.choice((ORDERS, WITH_FULL))
@@ -177,11 +195,12 @@ class Writer(threading.Thread):
 
 class Workload:
     """`with Workload(server, seed) as load:` writes until the end of the block. rate: transactions a second and
-    writer, 0 for as many as it can; large: rows of 1 MB too; bulk: the share of transactions with many rows."""
+    writer, 0 for as many as it can; large: rows of 1 MB too; bulk: the share of transactions with many rows; ddl: of those
+    that change a table's columns."""
 
-    def __init__(self, server, seed=1, writers=4, rate=40, large=True, bulk=0.03):
+    def __init__(self, server, seed=1, writers=4, rate=40, large=True, bulk=0.03, ddl=0.0):
         self.server = server
-        self.writers = [Writer(server, seed * 1000 + number, rate, large, bulk) for number in range(writers)]
+        self.writers = [Writer(server, seed * 1000 + number, rate, large, bulk, ddl) for number in range(writers)]
 
     @property
     def committed(self):

@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 // Raw system calls throughout: the functions of these names are the shim's own.
 namespace pgcourier::power_cut {
@@ -19,10 +20,8 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
-std::int64_t number(const char* name, std::int64_t otherwise) {
-  const auto value = environment(name);
-  return value.empty() ? otherwise : std::atoll(value.c_str());
-}
+constexpr const char* fault_names[] = {"ENOSPC_AFTER", "ENOSPC_UNTIL", "EIO_FSYNC", "EIO_WRITE",
+                                       "FSYNC_MS"};
 
 int raw_open(const char* path, int flags) {
   return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, 0600));
@@ -55,16 +54,48 @@ Journal::Journal() {
   const auto path = environment("POWER_CUT_JOURNAL");
   if (root.empty()) return;
   root_ = std::filesystem::weakly_canonical(root).native();
-  faults.room = number("POWER_CUT_ENOSPC_AFTER", -1);
-  faults.room_again = environment("POWER_CUT_ENOSPC_UNTIL");
-  faults.failing_sync = number("POWER_CUT_EIO_FSYNC", 0);
-  faults.failing_write = number("POWER_CUT_EIO_WRITE", 0);
-  faults.sync_ms = number("POWER_CUT_FSYNC_MS", 0);
+  control_ = environment("POWER_CUT_CONTROL");
+  for (const auto* name : fault_names) {
+    const auto value = environment((std::string("POWER_CUT_") + name).c_str());
+    if (!value.empty()) faults_.set(name, value);
+  }
   if (path.empty()) return;
   fd_ = raw_open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
   if (fd_ < 0) std::abort();
   struct stat status {};
   if (::fstat(fd_, &status) == 0 && status.st_size == 0) record_base(root_);
+}
+
+void Faults::set(std::string_view name, const std::string& value) {
+  const std::int64_t number = std::strtoll(value.c_str(), nullptr, 10);
+  if (name == "ENOSPC_AFTER") room = number;
+  if (name == "ENOSPC_UNTIL") room_again = value;
+  if (name == "EIO_FSYNC") failing_sync = number;
+  if (name == "EIO_WRITE") failing_write = number;
+  if (name == "FSYNC_MS") sync_ms = number;
+}
+
+Faults& Journal::faults() {
+  struct stat status {};
+  if (control_.empty() || ::stat(control_.c_str(), &status) != 0 ||
+      status.st_ino == control_read_) {
+    return faults_;
+  }
+  control_read_ = status.st_ino;
+  faults_ = {};
+  std::istringstream lines(content_of(control_));
+  std::string name;
+  std::string value;
+  while (lines >> name >> value) faults_.set(name, value);
+  return faults_;
+}
+
+void Journal::made(std::string_view fault) const {
+  if (control_.empty()) return;
+  const int fd = raw_open((control_ + ".made").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC);
+  if (fd < 0) std::abort();
+  raw_write(fd, std::string(fault) + "\n");
+  ::syscall(SYS_close, fd);
 }
 
 // What is there before the first operation is taken for durable.

@@ -13,13 +13,15 @@
 
 namespace pgcourier::power_cut {
 
-// The environment, read once; see README.md.
+// Of the environment or, while it runs, of the file POWER_CUT_CONTROL; see README.md.
 struct Faults {
-  std::int64_t room = -1;          // POWER_CUT_ENOSPC_AFTER, bytes left; -1: no bound
-  std::string room_again;          // POWER_CUT_ENOSPC_UNTIL, a file: there is room once it exists
-  std::int64_t failing_sync = 0;   // POWER_CUT_EIO_FSYNC, the how manieth from now
-  std::int64_t failing_write = 0;  // POWER_CUT_EIO_WRITE
-  std::int64_t sync_ms = 0;        // POWER_CUT_FSYNC_MS
+  std::int64_t room = -1;          // ENOSPC_AFTER, bytes left; -1: no bound
+  std::string room_again;          // ENOSPC_UNTIL, a file: there is room once it exists
+  std::int64_t failing_sync = 0;   // EIO_FSYNC, the how manieth from now
+  std::int64_t failing_write = 0;  // EIO_WRITE
+  std::int64_t sync_ms = 0;        // FSYNC_MS
+
+  void set(std::string_view name, const std::string& value);
 };
 
 class Journal {
@@ -29,7 +31,11 @@ class Journal {
   // Held over an operation and its record, so that records stand in the order of what happened; not
   // over a sync, which is two records.
   std::mutex mutex;
-  Faults faults;
+
+  // REQUIRES: the mutex is held. Read anew if the control file is another one.
+  Faults& faults();
+  // REQUIRES: the mutex is held. A line for whoever controls it: that fault was made now.
+  void made(std::string_view fault) const;
 
   // Absolute, without "." and ".."; `folder` is a descriptor or AT_FDCWD.
   std::string absolute(int folder, const char* path) const;
@@ -46,6 +52,9 @@ class Journal {
 
   std::string root_;  // empty: the shim does nothing
   int fd_ = -1;
+  Faults faults_;
+  std::string control_;  // a path, or empty
+  ino_t control_read_ = 0;
 };
 
 std::string json_text(std::string_view text);

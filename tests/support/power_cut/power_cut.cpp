@@ -54,8 +54,9 @@ int open_watched(int folder, const char* path, int flags, mode_t mode) {
 
 // How much of `size` bytes may be written now; -1 with errno set if none.
 ssize_t allowed(Journal& journal, std::size_t size) {
-  auto& faults = journal.faults;
+  auto& faults = journal.faults();
   if (faults.failing_write > 0 && --faults.failing_write == 0) {
+    journal.made("EIO_WRITE");
     errno = EIO;
     return -1;
   }
@@ -65,6 +66,7 @@ ssize_t allowed(Journal& journal, std::size_t size) {
     return static_cast<ssize_t>(size);
   }
   if (faults.room == 0 && size > 0) {
+    journal.made("ENOSPC");
     errno = ENOSPC;
     return -1;
   }
@@ -112,14 +114,19 @@ int sync_watched(int fd, const char* name) {
   static std::int64_t counter = 0;
   std::string id;
   bool fails = false;
+  std::int64_t delay_ms = 0;
   {
     const Lock lock(journal.mutex);
-    fails = journal.faults.failing_sync > 0 && --journal.faults.failing_sync == 0;
+    auto& faults = journal.faults();
+    fails = faults.failing_sync > 0 && --faults.failing_sync == 0;
+    delay_ms = faults.sync_ms;
+    if (fails) journal.made("EIO_FSYNC");
+    if (delay_ms > 0) journal.made("FSYNC_MS");
     id = inode_of(fd) + path_member(path) + ",\"id\":\"" + std::to_string(::getpid()) + "-" +
          std::to_string(++counter) + "\"";
     journal.record("\"op\":\"sync_begin\"," + id);
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(journal.faults.sync_ms));
+  std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
   const int result = fails ? -1 : next(fd);
   const int error = fails ? EIO : errno;
   const Lock lock(journal.mutex);

@@ -131,6 +131,7 @@ def read_journal(path):
             record = json.loads(line)
             length = record.get("len", 0)
             record["payload"] = journal.read(length)
+            record["end"] = journal.tell()
             if len(record["payload"]) < length:
                 break
             records.append(record)
@@ -222,6 +223,20 @@ class Disk:
             elif what is not None:
                 with open(path, "wb") as file:
                     file.write(what.after_power_cut(rng))
+
+
+def seen_by_programs(journal, root):
+    """{name: content} of the files right below `root`, as the journal has it; None if a record is torn."""
+    disk, size = Disk(root), 0
+    try:
+        for record in read_journal(journal):
+            disk.apply(record)
+            size = record["end"]
+    except (ValueError, KeyError):  # behind a torn one
+        return None
+    if size < os.path.getsize(journal):
+        return None
+    return {name: bytes(what.data) for name, what in disk.top.entries().items() if isinstance(what, Inode)}
 
 
 def cut(journal, root, into, seed, at=None):

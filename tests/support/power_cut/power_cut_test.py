@@ -109,6 +109,27 @@ print(os.write(fd, b"x"))
                                POWER_CUT_ENOSPC_UNTIL=self.base.name + "/room")
         self.assertEqual(done.stdout.split(), ["60", str(errno.ENOSPC), "1"], done.stderr)
 
+    def test_is_controlled_while_the_program_runs(self):
+        control = self.base.name + "/control"
+        done = self.run_python("""
+import os, sys
+fd = os.open(sys.argv[1] + "/f", os.O_WRONLY | os.O_CREAT)
+def now(*faults):
+    with open(sys.argv[2] + ".next", "w") as file: file.write("\\n".join(faults))
+    os.rename(sys.argv[2] + ".next", sys.argv[2])
+def errno_of(function, *arguments):
+    try: return function(*arguments) and 0
+    except OSError as error: return error.errno
+print(errno_of(os.write, fd, b"x"))
+now("ENOSPC_AFTER 0", "EIO_FSYNC 2")
+print(errno_of(os.write, fd, b"x"), errno_of(os.fsync, fd), errno_of(os.fsync, fd))
+now("EIO_WRITE 1", "FSYNC_MS 1")
+print(errno_of(os.write, fd, b"x"), errno_of(os.write, fd, b"x"), errno_of(os.fsync, fd))
+""", self.root, control, POWER_CUT_CONTROL=control)
+        self.assertEqual(done.stdout.split(), ["0", str(errno.ENOSPC), "None", str(errno.EIO), str(errno.EIO), "0", "None"],
+                         done.stderr)
+        self.assertEqual(pathlib.Path(control + ".made").read_text().split(), ["ENOSPC", "EIO_FSYNC", "EIO_WRITE", "FSYNC_MS"])
+
     def test_loses_the_pages_of_a_failed_fsync_even_if_the_next_succeeds(self):
         done = self.run_python("""
 import os, sys
