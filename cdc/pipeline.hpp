@@ -69,7 +69,9 @@ class Pipeline {
   bool replays() const { return replay_.has_value(); }
   // BLOCKING, where it says so, before the next replay(); nothing else but turn()'s functions
   // meanwhile.
-  bool replay_waits_for_disk() { return replay_ && replay_->transaction.at_spilled_extent(); }
+  bool replay_waits_for_disk() {
+    return replay_ && !replay_->again && replay_->transaction.at_spilled_extent();
+  }
   void load_replay() { replay_->transaction.load_extent(); }
 
   // Open streamed transactions take more memory than they may: spill(), which is BLOCKING as

@@ -196,6 +196,32 @@ TEST(PipelineStreams, DoNotGuessWhetherAMessageWasRolledBack) {
   EXPECT_FALSE(ambiguous({by(70, row()), message, by(71, row())}, 70));
 }
 
+// The row that the catalog is asked about may be the last of what is in memory.
+TEST(PipelineStreams, KeepTheRowThatWaitsForTheCatalog) {
+  constexpr std::uint32_t composite = 70000;
+  Streams h({.transaction_memory = 1});
+  CatalogAnswer answer;
+  answer.types = {{.oid = composite, .name = "pair", .kind = 'c', .attributes = {{"a", 23}}}};
+  answer.composites = {{composite, "a", 0}};
+  h.describe(relation(1, "public", "t", 'd', {{"id", 23, true}, {"at", composite}}), answer);
+  for (const Lsn at : {Lsn{0x90}, Lsn{0xA0}}) {
+    h.take(stream_start(70, at == Lsn{0x90}));
+    h.take(by(70, row()), at);
+    h.take(stream_stop);
+    h.pipeline.spill();
+  }
+  h.take(stream_commit(70, {200}, {210}));
+  for (int rows = 0; rows < 2; ++rows) {
+    ASSERT_TRUE(h.pipeline.replay_waits_for_disk());
+    h.pipeline.load_replay();
+    ASSERT_EQ(h.pipeline.replay(), Consumed::needs_types);
+    EXPECT_FALSE(h.pipeline.replay_waits_for_disk());
+    h.pipeline.describe({.composites = answer.composites, .wal_position = {}});
+    ASSERT_EQ(h.pipeline.replay(), rows == 0 ? Consumed::must_replay : Consumed::done);
+  }
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "insert t#1 end=0/D2"));
+}
+
 TEST(PipelineStreams, WaitForSinksThatAreFull) {
   Streams h({.limit = 3'000});
   h.describe_tables();
