@@ -203,6 +203,21 @@ TEST(Pipeline, ASinkThatGivesBackMoreThanItHeldIsBroken) {
   EXPECT_THROW(h.pipeline.collect(), SinkError);
 }
 
+// However often it is asked: a keepalive must not find it idle.
+TEST(Pipeline, ASinkThatFailsEndsTheSession) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  h.second.deliver_all();
+  h.first.fails = true;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW(h.settle(), SinkError);
+    h.hear(Lsn{0x200});
+  }
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  EXPECT_FALSE(h.pipeline.settled());
+}
+
 TEST(Pipeline, ConfirmsWhatTheLowestBookmarkCovers) {
   PipelineHarness h;
   h.describe_tables();

@@ -222,6 +222,27 @@ TEST_F(KafkaTransactionsTest, GivesUpAtTheEndWhatIsNotWhole) {
   EXPECT_EQ(of_unit_[1], 0u);
 }
 
+// Neither who writes meanwhile nor, by a time-out of ours, itself.
+TEST_F(KafkaTransactionsTest, ACommitThatTakesLongBlocksNothing) {
+  start();
+  cluster_.set_round_trip(1500ms);
+  write(2);
+  commit();
+  auto longest = 0ns;
+  const auto committed = [&] {
+    const auto begun = std::chrono::steady_clock::now();
+    write(1);
+    commit();
+    collect();
+    longest = std::max(longest, std::chrono::steady_clock::now() - begun);
+    return of_unit_[0] == 2;
+  };
+  EXPECT_NO_THROW(EXPECT_TRUE(wait_until(committed)));
+  EXPECT_LT(longest, 1s);
+  cluster_.set_round_trip(0ms);
+  EXPECT_NO_THROW(EXPECT_TRUE(wait_for_bookmark()));
+}
+
 TEST_F(KafkaTransactionsTest, TriesAgainWhatABrokerCouldNotDo) {
   start();
   cluster_.next_requests_fail_with(
