@@ -256,6 +256,7 @@ def case_two_pipelines_with_one_transactional_id():
     """shop-a with the sink b and shop with the sink a-b."""
     with scenario(name="shop-a", sinks__0__kafka__id="b") as scene:
         first = scene.courier.run_streaming()
+        first.wait_says('"streaming"')
         scene.courier.set("name", "shop")
         scene.courier.set("sinks.0.kafka.id", "a-b")
         scene.courier.set("source.slot", "other")
