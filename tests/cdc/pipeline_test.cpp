@@ -114,8 +114,9 @@ TEST(Pipeline, ATransactionalMessageIsNumberedAmongTheChanges) {
   h.take(begin(Lsn{0x100}));
   h.take(insert(1, row));
   h.take(logical_message(Lsn{0xF0}, true));
+  h.take(insert(1, row));
   h.take(commit(Lsn{0x100}, Lsn{0x110}));
-  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "message #1 end=0/110"));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "message #1", "insert t#2 end=0/110"));
 }
 
 TEST(Pipeline, AMessageOutsideTransactionsIsAUnitOfItsOwn) {
