@@ -56,7 +56,7 @@ asio::awaitable<SessionEnd> Session::run() {
   } catch (const SinkError& error) {
     failure = std::current_exception();
     reader_left = error.failure() == SinkFailure::closed && pipeline_;
-    fenced = error.failure() == SinkFailure::fenced && pipeline_;
+    fenced = error.failure() == SinkFailure::fenced && started_.sql;
   } catch (const StreamingGivenUp& reason) {
     log::warn(reason.what());
     context_.memory.next_without_streaming = true;

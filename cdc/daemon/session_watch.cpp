@@ -132,7 +132,7 @@ void Session::tell_standby_wait(bool seen) {
 // The walsender lives on through a promotion and tells nothing of it, but the bookmarks must not
 // name a timeline that ended before what they cover.
 void Session::notice_promotion() {
-  if (promoted_) return;
+  if (promoted_ || !pipeline_) return;
   promoted_ = true;
   log::warn("the standby was promoted: delivering what was received, then starting anew");
   begin_end();

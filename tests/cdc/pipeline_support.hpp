@@ -96,6 +96,7 @@ class FakeSink : public cdc::Sink {
   }
   void flush() override { ++flushes; }
   void collect(cdc::Progress& progress) override {
+    if (fails) throw cdc::SinkError(cdc::SinkFailure::unavailable, "it fails");
     progress.deliveries.insert(progress.deliveries.end(), progress_.deliveries.begin(),
                                progress_.deliveries.end());
     progress.freed_bytes += progress_.freed_bytes;
@@ -120,6 +121,7 @@ class FakeSink : public cdc::Sink {
   std::size_t event_bytes = 10;  // each event's weight
   bool saves_bookmarks = true;   // at once when asked to
   bool takes_unencodable = false;
+  bool fails = false;
   std::vector<std::string> lines;
   std::vector<std::pair<cdc::TransactionNumber, std::size_t>> outstanding;  // unit, bytes
   std::vector<Lsn> commits;

@@ -114,8 +114,9 @@ TEST(Pipeline, ATransactionalMessageIsNumberedAmongTheChanges) {
   h.take(begin(Lsn{0x100}));
   h.take(insert(1, row));
   h.take(logical_message(Lsn{0xF0}, true));
+  h.take(insert(1, row));
   h.take(commit(Lsn{0x100}, Lsn{0x110}));
-  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "message #1 end=0/110"));
+  EXPECT_THAT(h.first.lines, ElementsAre("insert t#0", "message #1", "insert t#2 end=0/110"));
 }
 
 TEST(Pipeline, AMessageOutsideTransactionsIsAUnitOfItsOwn) {
@@ -201,6 +202,21 @@ TEST(Pipeline, ASinkThatGivesBackMoreThanItHeldIsBroken) {
   PipelineHarness h;
   h.first.free_bytes(1);
   EXPECT_THROW(h.pipeline.collect(), SinkError);
+}
+
+// However often it is asked: a keepalive must not find it idle.
+TEST(Pipeline, ASinkThatFailsEndsTheSession) {
+  PipelineHarness h;
+  h.describe_tables();
+  h.transaction(Lsn{0x100}, Lsn{0x110}, 1);
+  h.second.deliver_all();
+  h.first.fails = true;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW(h.settle(), SinkError);
+    h.hear(Lsn{0x200});
+  }
+  EXPECT_EQ(h.pipeline.confirmable(), Lsn{});
+  EXPECT_FALSE(h.pipeline.settled());
 }
 
 TEST(Pipeline, ConfirmsWhatTheLowestBookmarkCovers) {

@@ -27,7 +27,10 @@ std::string refusal(const ServerView& server, std::vector<SinkMemory> sinks,
                     const Acceptance& acceptance = {}) {
   const auto verdict = check_start(server, sinks, acceptance, false, false);
   const auto* refused = std::get_if<Refusal>(&verdict);
-  if (!refused) return "not refused";
+  if (!refused) {
+    ADD_FAILURE() << "not refused";
+    return "";
+  }
   EXPECT_EQ(refused->exit_code, 66);
   return refused->what;
 }
@@ -130,6 +133,7 @@ TEST(StartCheck, AStandbyIsWaitedForUntilItHasReplayedWhatWasDelivered) {
   server.standby = true;
   const std::vector<SinkMemory> sinks{remembers(450, 500)};
   const auto verdict = check_start(server, sinks, {}, false, false);
+  ASSERT_TRUE(std::holds_alternative<WaitForReplay>(verdict));
   EXPECT_EQ(std::get<WaitForReplay>(verdict).until, Lsn{450});
 }
 
@@ -191,9 +195,10 @@ TEST(DecideSlot, AMissingSlotIsMadeOnlyWithoutABookmark) {
   EXPECT_TRUE(std::get<SlotUse>(decide(SlotState::missing, true, {forgetful})).create);
   EXPECT_EQ(std::get<Refusal>(decide(SlotState::missing, false, {forgetful})).exit_code, 78);
 
-  const auto lost = std::get<Refusal>(decide(SlotState::missing, true, {remembers(450, 500)}));
-  EXPECT_EQ(lost.exit_code, 66);
-  EXPECT_TRUE(names(lost.what, "--accept-gap=0/1F4"));
+  const auto lost = decide(SlotState::missing, true, {remembers(450, 500)});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(lost));
+  EXPECT_EQ(std::get<Refusal>(lost).exit_code, 66);
+  EXPECT_TRUE(names(std::get<Refusal>(lost).what, "--accept-gap=0/1F4"));
   const auto invalidated =
       std::get<Refusal>(decide(SlotState::invalidated, true, {remembers(450, 500)}));
   EXPECT_EQ(invalidated.exit_code, 66);

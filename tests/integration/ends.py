@@ -248,7 +248,23 @@ def case_78_create_publication_beside_an_older_slot():
         case.courier.set("source.create_publication", True)
         case.courier.set("source.tables", [f"{case.schema}.t"])
         refused(case.courier, 78, "too late")
-        require(not case.sql("SELECT FROM pg_publication WHERE pubname = current_schema()"), "it was made")
+        require(not case.sql("SELECT 1 FROM pg_publication WHERE pubname = current_schema()"), "it was made")
+
+
+def case_a_publication_is_made_before_its_slot():
+    """Seen while the slot waits for a transaction to end: a slot without its publication can't decode what comes between."""
+    with courier() as pipeline:
+        pipeline.set("source.create_publication", True)
+        pipeline.set("source.publication", "made_before")
+        pipeline.set("source.url", server().url(user="postgres"))  # the owner of the table
+        pipeline.set("source.tables", ["public.orders"])
+        with transaction("SELECT pg_current_xact_id()"):
+            process = pipeline.run()
+            process.wait_says("creating the replication slot waits")
+            require(server().sql("SELECT 1 FROM pg_publication WHERE pubname = 'made_before'"), "it is not there yet")
+        process.wait_says('"streaming"')
+        process.terminate()
+        server().sql("DROP PUBLICATION made_before")
 
 
 def case_77_leaves_no_publication_behind():
@@ -258,7 +274,7 @@ def case_77_leaves_no_publication_behind():
         pipeline.set("source.tables", ["public.orders"])
         pipeline.set("sinks.0.files.directory", "/proc/nowhere")
         refused(pipeline, 77)
-        require(not server().sql("SELECT FROM pg_publication WHERE pubname = 'left_behind'"), "it was left behind")
+        require(not server().sql("SELECT 1 FROM pg_publication WHERE pubname = 'left_behind'"), "it was left behind")
 
 
 # -- SIGHUP ----------------------------------------------------------------------------------------------------------

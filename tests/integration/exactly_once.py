@@ -1,10 +1,13 @@
 """`delivery: exactly_once`: a read_committed consumer sees each committed change once, and never a part of a source
 transaction, whatever happens to pgcourier, the broker and the server. `exactly_once.py [words]` runs the cases named by the
 words."""
+import json
 import os
 import random
 import signal
 import time
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from harness.checker import records_by_xid
 from harness.program import cases_of, run_cases
@@ -181,6 +184,35 @@ def case_larger_than_what_may_be_in_flight():
         equal(sorted(seen(scene).values()), [2 * LARGE_ROWS])
 
 
+def last_bookmark(scene):
+    consumer = Consumer({"bootstrap.servers": scene.broker.bootstrap, "group.id": "bookmarks", "enable.partition.eof": True})
+    consumer.assign([TopicPartition("shop.__position", 0, OFFSET_BEGINNING)])
+    found = []
+    while (message := consumer.poll(20)) and not message.error():
+        found.append(message)
+    consumer.close()
+    return found[-1]
+
+
+def case_an_aborted_bookmark_is_none():
+    """A kill between the bookmark and its commit leaves such a one: what it names was not delivered."""
+    with scenario() as scene:
+        process = scene.courier.run_streaming()
+        process.wait_says('"streaming"')
+        process.terminate()
+        scene.server.sql("INSERT INTO orders (id) SELECT g FROM generate_series(1, 3) g")
+        later = scene.server.value("SELECT pg_current_wal_insert_lsn()::text")
+        last = last_bookmark(scene)
+        producer = Producer({"bootstrap.servers": scene.broker.bootstrap, "transactional.id": "shop-kafka"})
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.produce("shop.__position", json.dumps({**json.loads(last.value()), "delivered": later, "position": later}), last.key())
+        producer.flush()
+        producer.abort_transaction()
+        scene.courier.drain()
+        equal(sum(seen(scene).values()), 3)
+
+
 def case_longer_than_a_transaction_may_last():
     """Said with the figures, instead of being tried for ever."""
     with scenario(limits__in_flight_bytes="256KiB",
@@ -199,6 +231,7 @@ def case_two_pipelines_with_one_transactional_id():
     """shop-a with the sink b and shop with the sink a-b."""
     with scenario(name="shop-a", sinks__0__kafka__id="b") as scene:
         first = scene.courier.run_streaming()
+        first.wait_says('"streaming"')
         scene.courier.set("name", "shop")
         scene.courier.set("sinks.0.kafka.id", "a-b")
         scene.courier.set("source.slot", "other")

@@ -163,7 +163,9 @@ def case_66_promoted_behind():
                     "the promoted standby is not behind")
             pipeline.server = standby
             pipeline.set("source.url", standby.url())
+            before = standby.slot()["confirmed_flush_lsn"]
             refused(pipeline, 66, "timeline")
+            require(standby.slot()["confirmed_flush_lsn"] == before, f"confirmed before the check: {standby.slot()}")
 
 
 class Standby(Postgres):

@@ -1,4 +1,5 @@
 """Waiting well: idle publications, stalled sinks, stopping, standing by, and how soon a commit is in the file."""
+import fcntl
 import os
 import signal
 import threading
@@ -84,7 +85,7 @@ def memory_of(process):
 
 def case_stalled_stdout_keeps_answering():
     """Edge cases 7, 8, 95: a full pipe for longer than wal_sender_timeout, behind a large transaction."""
-    with Scenario(sinks=("stdout",), server_settings={"wal_sender_timeout": "3s"}) as scene:
+    with Scenario(sinks=("stdout",), server_settings={"wal_sender_timeout": "3s"}, source__silence_timeout="2s") as scene:
         pipeline, (read_end, write_end) = scene.courier, os.pipe()
         process = pipeline.run_streaming(stdout=write_end)
         os.close(write_end)
@@ -92,6 +93,7 @@ def case_stalled_stdout_keeps_answering():
         committed = scene.server.value("SELECT pg_current_wal_insert_lsn()::text")
         same_session_for(8, pipeline, process)
         require(lsn(scene.server.slot()["confirmed_flush_lsn"]) < lsn(committed), "confirmed what nobody has got")
+        require(not process.says("silent"), lambda: f"the server is not silent where nobody reads:\n{process.log()}")
         written, flushed = scene.server.sql("SELECT write_lsn, flush_lsn FROM pg_stat_replication")[0]
         require(flushed is None or written is None or lsn(written) >= lsn(flushed), f"write {written} flush {flushed}")
         lines = Lines(read_end)
@@ -135,6 +137,38 @@ def case_stalled_broker_keeps_answering():
         process.terminate()
         scene.courier.drain()
         scene.verify(events=200)
+
+
+def case_a_lock_that_is_busy_keeps_the_slot():
+    """It is waited for, for longer than wal_sender_timeout, with the slot in our hands."""
+    with Scenario(server_settings={"wal_sender_timeout": "2s"}) as scene:
+        with open(scene.courier.files / "shop.lock", "w") as lock:
+            lock.write("shop 4711\n")
+            lock.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            process = scene.courier.run_streaming()
+            process.wait_says("waiting for a lock", "4711")
+            same_session_for(6, scene.courier, process)
+            require(not process.says('"streaming"'), lambda: process.log())
+        process.wait_says('"streaming"')
+        process.terminate()
+
+
+def case_a_long_decode_is_no_death():
+    """A walsender that says nothing, as in a long decode: the second connection sees that it is there."""
+    with courier(source__silence_timeout="2s") as pipeline:
+        process = pipeline.run_streaming()
+        process.wait_says('"streaming"')
+        slot = pipeline.settings["source"]["slot"]
+        walsender = server().wait_active(slot)
+        os.kill(walsender, signal.SIGSTOP)
+        try:
+            process.wait_says("silent, but its walsender is there")
+        finally:
+            os.kill(walsender, signal.SIGCONT)
+        server().wait_confirmed(insert(1), slot)
+        require(server().slot(slot)["active_pid"] == walsender, lambda: f"the session was lost:\n{process.log()}")
+        process.terminate()
 
 
 def case_until_lsn_now():

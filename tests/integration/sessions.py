@@ -1,6 +1,7 @@
 """What one replication session leaves to the next one: slots that vanish between them, servers that change places, and
 what a run is the sum of. `sessions.py [words]`."""
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from harness.postgres import PASSWORD, Postgres
 from harness.program import cases_of, run_cases
 from harness.shared import PLAIN, courier, insert, server
 from harness.standby import ColdStandby, synchronised, wait_streaming_from
-from harness.waiting import require, wait_for
+from harness.waiting import TestFailure, require, wait_for
 
 
 def end_walsender(slot):
@@ -122,16 +123,82 @@ def case_until_now_is_where_the_server_stood_at_the_start():
         require(not any(b"after the start" in line for line in lines), "it went past where the server stood")
 
 
+def walsender_of(name, slot):
+    """Another program's session, which has the slot until it is closed."""
+    holder = psycopg2.connect(host="127.0.0.1", port=server().port, user="postgres", dbname="shop", application_name=name,
+                              connection_factory=psycopg2.extras.LogicalReplicationConnection)
+    holder.cursor().start_replication(slot_name=slot, decode=False,
+                                      options={"proto_version": "1", "publication_names": "shop"})
+    return holder
+
+
+def case_a_waiting_standby_touches_no_file():
+    """Repair is for whoever has the slot: the tail is torn because he is about to write its rest."""
+    with courier() as pipeline:
+        slot = pipeline.settings["source"]["slot"]
+        process = pipeline.run_streaming()
+        server().wait_confirmed(insert(3), slot)
+        process.kill()
+        server().wait_free(slot)
+        file = next(path for path in pipeline.names() if path.name.endswith(".open"))
+        file.write_bytes(file.read_bytes() + b'{"op":"ins')
+        torn = file.read_bytes()
+        with contextlib.closing(walsender_of(pipeline.name, slot)):
+            waiting = pipeline.run()
+            waiting.wait_says("waiting as a standby")
+            require(file.read_bytes() == torn, "it changed the file of somebody else's session")
+        waiting.wait_says('"streaming"')
+        require(len(file.read_bytes()) < len(torn), "the torn tail is still there")
+        waiting.terminate()
+        require(len(pipeline.events()) == 3, f"{len(pipeline.events())} events of 3")
+
+
+def case_a_session_that_ended_leaves_its_locks():
+    """Whoever has the slot then needs them."""
+    with courier() as pipeline:
+        slot = pipeline.settings["source"]["slot"]
+        process = pipeline.run_streaming()
+        server().wait_confirmed(insert(1), slot)
+        end_walsender(slot)
+        taken = wait_for(lambda: taken_at_once(pipeline.name, slot), "the slot to be free", 5, every=0.005)
+        with contextlib.closing(taken):
+            process.wait_says("waiting as a standby")
+            for path in (pipeline.files / f"{pipeline.name}.lock", pipeline.folder / "state" / f"{pipeline.name}.lock"):
+                with open(path) as lock:
+                    try:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        raise TestFailure(f"{path} is still locked") from None
+        server().wait_confirmed(insert(1), slot)
+        process.terminate()
+
+
+def taken_at_once(name, slot):
+    try:
+        return walsender_of(name, slot)
+    except psycopg2.Error:
+        return None
+
+
+def case_78_another_program_holds_the_slot():
+    """With a name of its own, and not for a moment only."""
+    with courier() as pipeline:
+        slot = pipeline.settings["source"]["slot"]
+        server().sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
+        with contextlib.closing(walsender_of("somebody_else", slot)):
+            started = time.monotonic()
+            process = pipeline.run()
+            process.wait_exit(78, timeout=25)
+            require(process.says("another program", "somebody_else"), lambda: process.log())
+            require(time.monotonic() - started >= 10, "it did not wait")
+
+
 def case_a_waiting_standby_makes_no_slot_over_new_bookmarks():
     """It looked for bookmarks before there were any, and must look again before it makes a slot."""
     with courier() as pipeline, courier() as other:
         slot = pipeline.settings["source"]["slot"]
         server().sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
-        holder = psycopg2.connect(host="127.0.0.1", port=server().port, user="postgres", dbname="shop",
-                                  application_name=pipeline.name,
-                                  connection_factory=psycopg2.extras.LogicalReplicationConnection)
-        holder.cursor().start_replication(slot_name=slot, decode=False,
-                                          options={"proto_version": "1", "publication_names": "shop"})
+        holder = walsender_of(pipeline.name, slot)
         waiting = pipeline.run(env={"PGCOURIER_STATE_DIR": str(other.folder / "state")})
         waiting.wait_says("waiting as a standby")
         time.sleep(11)  # from then on it looks every 2 s only: the first one gets the slot

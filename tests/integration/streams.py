@@ -4,6 +4,7 @@ the words."""
 import atexit
 import contextlib
 import functools
+import json
 import os
 import random
 import threading
@@ -182,6 +183,34 @@ def case_the_disk_for_them_is_full():
         process.terminate()
         require(not list(spill.iterdir()), "a file was left behind")
         server().sql("TRUNCATE t")
+
+
+def case_the_disk_for_them_gives_other_bytes():
+    """Said, and nothing of it delivered: the server has them still."""
+    with pipeline() as one:
+        make_slots(one)
+        process = one.run_streaming()
+        with contextlib.closing(server().connect(autocommit=False)) as connection, connection.cursor() as cursor:
+            cursor.execute("INSERT INTO t SELECT g, 0, repeat('x', 200) FROM generate_series(1, 20000) g")
+            file = wait_for(lambda: spilled(process.pid, 1 << 20), "a file that is written", 20)
+            with open(file, "r+b") as disk:
+                disk.seek(disk.read(1 << 19).rindex(b"xxxxxxxx") + 4)
+                disk.write(b"y")
+            connection.commit()
+        process.wait_says("checksum is wrong", timeout=30)
+        wait_for(lambda: len(lines(one)) == 20000, "all of its rows", 60)
+        process.terminate()
+        require(not any(b"y" in json.loads(line)["after"]["note"].encode() for line in lines(one)), "other bytes were delivered")
+        server().sql("TRUNCATE t")
+
+
+def spilled(pid, size):
+    """The open file of a streamed transaction that has at least that many bytes; it has no name."""
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if "/spill/" in str(path.readlink()) and path.stat().st_size >= size:
+                return path
+    return None
 
 
 def high_water_mark_mib(pid):

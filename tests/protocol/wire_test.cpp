@@ -159,6 +159,12 @@ TEST(MessageFramer, BoundsAnErrorWithoutALength) {
   EXPECT_THROW(frame_unframed_error(text + "x\0", 100), ProtocolError);
 }
 
+TEST(MessageFramer, RefusesAMessageThatIsLongerThanOneMayBe) {
+  const std::string of_100 = from_hex("64 00000063");  // the type is not counted
+  EXPECT_EQ(frame_message(of_100, 100).bytes_needed, 100u);
+  EXPECT_THROW(frame_message(of_100, 99), ProtocolError);
+}
+
 TEST(MessageFramer, RefusesAWebServer) {
   EXPECT_THROW(frame_message("HTTP/1.1 400 Bad Request", max_startup_message_bytes), ProtocolError);
 }

@@ -6,6 +6,7 @@
 // Must come after rdkafka.h.
 #include <librdkafka/rdkafka_mock.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,6 +36,11 @@ class KafkaMockCluster {
   }
 
   std::string brokers() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
+
+  // Of every request from now on.
+  void set_round_trip(std::chrono::milliseconds time) {
+    rd_kafka_mock_broker_set_rtt(cluster_, 1, static_cast<int>(time.count()));
+  }
 
   // `request`: the key of Kafka's protocol.
   void next_requests_fail_with(std::int16_t request,

@@ -11,6 +11,7 @@
 namespace pgcourier::sinks {
 namespace {
 
+using namespace std::chrono_literals;
 using cdc::Routing;
 using cdc::SinkError;
 using cdc::SinkFailure;
@@ -209,6 +210,18 @@ TEST_F(KafkaSinkTest, EndsWithTheNewestBookmarkAskedFor) {
   EXPECT_EQ(read("shop.__position", 1).size(), 3u);  // the first, the next, the newest
 }
 
+TEST_F(KafkaSinkTest, TellsOfABookmarkOnceItIsAcknowledged) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  cluster_.set_round_trip(1s);
+  sink->advance({Lsn{0x20}, Lsn{0x20}});
+  const auto asked = std::chrono::steady_clock::now();
+  driver.collect();
+  EXPECT_EQ(driver.bookmarked, Lsn{});
+  ASSERT_TRUE(driver.wait_until([&] { return driver.bookmarked == Lsn{0x20}; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, 1s);
+}
+
 TEST_F(KafkaSinkTest, RefusesABookmarkItCannotRead) {
   KafkaAdmin(settings_, "test").write_record("shop.__position", "kafka", "{\"torn\":");
   const auto error = error_of([&] { make()->open(); });
@@ -234,6 +247,28 @@ TEST_F(KafkaSinkTest, KeepsTheOrderOverRetriesAndLostConnections) {
     if (std::stoi(one.value) == next) ++next;
   }
   EXPECT_EQ(next, 300);
+}
+
+// What bounds them is limits.in_flight_bytes; librdkafka's own default is fewer.
+TEST_F(KafkaSinkTest, TakesAsManyRecordsAsAreHandedOver) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  EXPECT_NO_THROW({
+    for (int i = 0; i < 120'000; ++i) driver.write(record(orders_, Routing::by_key, "k", "v"));
+  });
+  EXPECT_TRUE(driver.wait_for_all(60));
+}
+
+// The idempotent producer does nothing any more; a new one may.
+TEST_F(KafkaSinkTest, AFatalErrorEndsTheSessionOnly) {
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  next_produce_requests_fail_with({RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER});
+  driver.write(record(orders_, Routing::by_key, "k", "v"));
+  const auto error = error_of([&] { driver.wait_for_all(); });
+  EXPECT_EQ(error.failure(), SinkFailure::unavailable);
+  EXPECT_THAT(error.what(), HasSubstr("out of order sequence number"));
+  EXPECT_EQ(driver.delivered, 0u);
 }
 
 TEST_F(KafkaSinkTest, StopsAtARecordTheBrokerWillNeverTake) {
@@ -298,6 +333,19 @@ TEST_F(KafkaSinkTest, CanBeDestroyedWithRecordsOnTheirWay) {
   KafkaDriver driver(*sink);
   next_produce_requests_fail_with(std::vector(100, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS));
   for (int i = 0; i < 100; ++i) driver.write(record(orders_, Routing::by_key, "k", "v"));
+}
+
+TEST_F(KafkaSinkTest, ADeadLetterIsWaitedFor) {
+  cluster_.add_topic("shop.dead_letter");
+  settings_.undeliverable = config::Undeliverable::dead_letter;
+  memory_.refused.insert(fingerprint("shop.public.orders", "k", "v"));
+  const auto sink = started();
+  KafkaDriver driver(*sink);
+  driver.write(record(orders_, Routing::by_key, "k", "v"));
+  EXPECT_EQ(driver.expected, 1u);
+  ASSERT_TRUE(driver.wait_until([&] { return driver.delivered == 1; }));
+  EXPECT_EQ(read("shop.dead_letter").size(), 1u);
+  EXPECT_EQ(read().size(), 0u);
 }
 
 // A broker refuses a batch as a whole; which record it meant shows when each is sent by itself.

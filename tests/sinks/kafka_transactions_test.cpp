@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "sinks/kafka_sink.hpp"
 #include "tests/sinks/kafka_mock_cluster.hpp"
 #include "tests/sinks/kafka_support.hpp"
@@ -220,6 +222,27 @@ TEST_F(KafkaTransactionsTest, GivesUpAtTheEndWhatIsNotWhole) {
   ASSERT_TRUE(wait_until([this] { return sink_->waits_for_more(); }));
   sink_->close();
   EXPECT_EQ(of_unit_[1], 0u);
+}
+
+// Neither who writes meanwhile nor, by a time-out of ours, itself.
+TEST_F(KafkaTransactionsTest, ACommitThatTakesLongBlocksNothing) {
+  start();
+  cluster_.set_round_trip(1500ms);
+  write(2);
+  commit();
+  auto longest = 0ns;
+  auto last = std::chrono::steady_clock::now();
+  const auto committed = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    longest = std::max(longest, now - std::exchange(last, now));
+    write(1);
+    commit();
+    return of_unit_[0] == 2;
+  };
+  EXPECT_NO_THROW(EXPECT_TRUE(wait_until(committed)));
+  EXPECT_LT(longest, 1s);
+  cluster_.set_round_trip(0ms);
+  EXPECT_NO_THROW(EXPECT_TRUE(wait_for_bookmark()));
 }
 
 TEST_F(KafkaTransactionsTest, TriesAgainWhatABrokerCouldNotDo) {
