@@ -67,7 +67,8 @@ class Pipeline(Scenario):
         courier.set("source.streaming", "on" if plan.streaming else "off")
         courier.set("limits", {"in_flight_bytes": plan.in_flight, "transaction_memory": "256KiB"})
         if plan.has_files:
-            courier.set("sinks.0.files.rotate", {"size": "200KiB"})
+            courier.set("sinks.0.files.rotate", {"size": "200KiB" if plan.compression == "none" else "40KiB"})
+            courier.set("sinks.0.files.compression", plan.compression)
         courier.set(f"sinks.{len(plan.sinks) - 1}.kafka", {
             "brokers": f"127.0.0.1:{self.kafka.port}", "delivery": plan.delivery, "properties": KAFKA,
             "create_topics": {"partitions": 3}})

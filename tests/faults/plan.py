@@ -20,6 +20,7 @@ class Plan:
         self.small_work_mem = rng.random() < 0.7
         self.large_rows = rng.random() < 0.3
         self.in_flight = rng.choice(("1MiB", "16MiB"))
+        self.compression = rng.choice(("none", "gzip", "zstd"))
         names = [name for name in FAULTS if not only or name in only]
         if kafka_only:
             names = [name for name in names if not FAULTS[name].needs_files] or names
@@ -43,7 +44,8 @@ class Plan:
         return [*(["files exactly once"] if self.has_files else []), f"Kafka {self.delivery.replace('_', ' ')}"]
 
     def __str__(self):
-        return (f"{' and '.join(self.guarantees)}; streaming {'on' if self.streaming else 'off'}, "
+        files = f"files with compression {self.compression}; " if self.has_files else ""
+        return (f"{' and '.join(self.guarantees)}; {files}streaming {'on' if self.streaming else 'off'}, "
                 f"work_mem {SMALL_WORK_MEM if self.small_work_mem else '64MB'}, in flight {self.in_flight}"
                 f"{', rows of 1 MB' if self.large_rows else ''}")
 
