@@ -18,6 +18,7 @@ TRIES = 3  # of a fault that can't be shown to have happened
 HASTY = 0.25  # the share of faults that come before what the one before did is over
 NESTED = 0.35  # of those that last, in which another one falls
 WITHIN = ("courier-kill", "courier-term", "server-fast", "server-immediate", "server-kill", "source-cut", "source-reset")
+CONFIRM_SECONDS = 120  # after which the pipeline is taken for stuck
 LOGS = ROOT / "build" / "faults"
 
 
@@ -42,7 +43,7 @@ class Running:
 
     def confirms(self):
         started = time.monotonic()
-        confirms_again(self.run.server, self.run.process, self.run.load)
+        confirms_again(self.run.server, self.run.process, self.run.load, timeout=CONFIRM_SECONDS)
         return time.monotonic() - started
 
     def once(self, fault):
