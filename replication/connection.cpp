@@ -204,6 +204,10 @@ void Connection::send_copy_fail(std::string_view reason) {
   impl_->session.state.dialogue.copy_ended();
 }
 
+std::string Connection::send_failure() const {
+  return impl_->session.stream ? impl_->session.stream->transport().send_failure() : std::string();
+}
+
 std::size_t Connection::unsent_bytes() const {
   return impl_->session.stream ? impl_->session.stream->transport().unsent_bytes() : 0;
 }

@@ -156,6 +156,8 @@ class Connection {
   void send_copy_fail(std::string_view reason);
   // Bytes handed to send… that the socket has not taken yet; none once that has failed: read, too.
   std::size_t unsent_bytes() const;
+  // Why nothing goes out any more, for who does not read; empty while it does.
+  std::string send_failure() const;
 
   // Terminate (§55.2.9), then closes; at most a second.
   asio::awaitable<void> terminate();

@@ -62,6 +62,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // context runs. A failure is thrown by the next try_read() that finds nothing.
   void send(std::string_view bytes);
   std::size_t unsent_bytes() const { return outgoing_.size() - sent_; }
+  const std::string& send_failure() const { return write_failure_; }
 
   // Ends the connection with this reason unless disarmed before.
   void set_deadline(std::chrono::milliseconds after, std::string reason);

@@ -75,6 +75,7 @@ class Session {
   bool ask_if_silent(Clock::time_point now);
   void tell_notices();
   void tell_stalls(Clock::time_point now);
+  void require_connection() const;
   void remember() const;
   asio::awaitable<void> adopt_timeline();
 

@@ -45,6 +45,7 @@ asio::awaitable<void> Session::watch_loop() {
     co_await pause(context_.io, watch_interval);
     const auto now = Clock::now();
     tell_stalls(now);
+    if (!reading_) require_connection();
     // Not reading: in the middle of a transaction too, which settled() does not count, and while
     // the catalog is asked, which a server that shuts down no longer answers.
     const bool stuck = !reading_ || !pipeline_->settled();
@@ -80,6 +81,14 @@ asio::awaitable<void> Session::watch_loop() {
           " the stream is closed unconfirmed, the rest comes again");
     }
   }
+}
+
+// While nothing is read, our status messages alone meet a connection that was lost (delivery.md 6).
+void Session::require_connection() const {
+  const auto failure = started_.stream->send_failure();
+  if (failure.empty()) return;
+  throw replication::ConnectionError("the connection to " + started_.stream->peer() +
+                                     " was lost while a sink was waited for: " + failure);
 }
 
 // A fast shutdown ends ordinary sessions at once (57P01) and takes no new ones (57P03, or nobody

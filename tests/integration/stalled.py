@@ -10,6 +10,7 @@ from harness.checker import read_topics
 from harness.courier import Courier
 from harness.postgres import Postgres
 from harness.program import cases_of, run_cases
+from harness.proxy import Proxy
 from harness.shared import PLAIN, broker
 from harness.waiting import lsn, require, wait_for
 
@@ -76,20 +77,45 @@ def case_files():
     stalled("files", how, limit_mib=64, source__streaming="off")
 
 
+def run_unread(pipeline):
+    """A process whose stdout nobody reads, and what begins to; then the lines that came."""
+    read_end, write_end = os.pipe()
+    process = pipeline.run_streaming(stdout=write_end)
+    os.close(write_end)
+    lines = set()  # stdout has no bookmark: what was written before a session ended comes again
+
+    def read():
+        with os.fdopen(read_end, "rb") as pipe:
+            lines.update(pipe)
+    return process, threading.Thread(target=read, daemon=True).start, lines
+
+
 def case_stdout():
     def how(pipeline):
-        read_end, write_end = os.pipe()
-        process = pipeline.run_streaming(stdout=write_end)
-        os.close(write_end)
-        lines = []
-
-        def read():
-            with os.fdopen(read_end, "rb") as pipe:
-                lines.extend(pipe)
-        # What was written before the server stopped comes again: stdout has no bookmark.
-        return (process, lambda: None, threading.Thread(target=read, daemon=True).start,
-                lambda: len(set(lines)))
+        process, read, lines = run_unread(pipeline)
+        return process, lambda: None, read, lambda: len(lines)
     stalled("stdout", how, limit_mib=64)
+
+
+def case_lost_connection():
+    """Noticed by the status messages alone, for nothing is read; with RST, and with FIN."""
+    with Postgres(**SETTINGS) as server, Proxy(server.port) as proxy:
+        server.sql(PLAIN)
+        for reset in (True, False):
+            with Courier(server, sinks=("stdout",), url=server.url(port=proxy.port)) as pipeline:
+                process, read, lines = run_unread(pipeline)
+                server.sql(f"INSERT INTO orders SELECT g, g, repeat('n', 200) FROM generate_series(1, {ROWS}) g")
+                committed = server.value("SELECT pg_current_wal_insert_lsn()::text")
+                same_session_for(2, pipeline, process)
+                require(proxy.cut(reset) > 0, "no connection went through the proxy")
+                process.wait_says("was lost while a sink was waited for", timeout=15)
+                read()
+                server.wait_confirmed(committed, timeout=60)
+                require(len(lines) == ROWS, lambda: f"{len(lines)} rows of {ROWS}")
+                process.terminate()
+            server.sql("TRUNCATE orders")
+            server.wait_free()
+            server.sql("SELECT pg_drop_replication_slot('shop')")
 
 
 def kafka(delivery):
