@@ -172,6 +172,7 @@ struct ErrorCase {
 };
 
 TEST(RetryPolicy, KnowsEveryOtherKindOfError) {
+  const TooManyTables too_many_tables;
   const ErrorCase cases[] = {
       {std::make_exception_ptr(replication::ConnectionError("db1:5432: connection refused")), again,
        69, "network", "db1:5432: connection refused"},
@@ -183,7 +184,7 @@ TEST(RetryPolicy, KnowsEveryOtherKindOfError) {
        "settings", "source.slot: missing"},
       {std::make_exception_ptr(FilterError("re:( is no regular expression")), stops, 78, "settings",
        "re:( is no regular expression"},
-      {std::make_exception_ptr(TooManyTables()), again, 70, "memory", TooManyTables().what()},
+      {std::make_exception_ptr(too_many_tables), again, 70, "memory", too_many_tables.what()},
       {std::make_exception_ptr(StopError(exit_slot_in_use, "the slot is in use")), stops, 75,
        "settings", "the slot is in use"},
       {std::make_exception_ptr(std::bad_alloc()), stops, 70, "internal", "out of memory"},

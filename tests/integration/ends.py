@@ -308,6 +308,7 @@ def case_sighup_takes_a_password_out_of_the_url():
 def case_sighup_with_a_bad_filter_changes_nothing():
     with courier() as pipeline:
         process = pipeline.run_streaming()
+        process.wait_says("streaming")
         pipeline.set("source.tables", ["re:("])
         pipeline.set("log.level", "error")
         pipeline.file  # writes it
