@@ -32,11 +32,6 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def peak_mib(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-
-
 def write(server, rows, undone, outcome):
     """Returns when the transaction has ended."""
     connection = server.connect()
@@ -69,7 +64,7 @@ def measure(server, sink, streaming, rows, kind):
         seconds = time.monotonic() - committed
         found = {"writing s": committed - started, "behind COMMIT s": seconds,
                  "walsender CPU s": cpu_seconds(walsender) - before,
-                 "pgcourier CPU s": cpu_seconds(process.pid) - own_before, "peak MiB": peak_mib(process.pid)}
+                 "pgcourier CPU s": cpu_seconds(process.pid) - own_before, "peak MiB": process.peak_mib()}
         process.terminate()
         server.wait_free()
         server_spilled, streamed = server.sql(STREAMED)[0]

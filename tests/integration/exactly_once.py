@@ -32,7 +32,7 @@ def make_slot(scene):
 
 def case_kills():
     """kill -9 at random moments under load."""
-    rng, unconfirmed, committed_once = random.Random(SEED), 0, 0
+    rng, unconfirmed = random.Random(SEED), 0
     print(f"      seed {SEED}", flush=True)
     with scenario() as scene:
         looks = Snapshots(scene.broker.bootstrap)

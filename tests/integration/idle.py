@@ -75,14 +75,6 @@ def same_session_for(seconds, pipeline, process):
         time.sleep(0.1)
 
 
-def memory_of(process):
-    """Peak resident memory in MiB."""
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0
-
-
 def case_stalled_stdout_keeps_answering():
     """Edge cases 7, 8, 95: a full pipe for longer than wal_sender_timeout, behind a large transaction."""
     with Scenario(sinks=("stdout",), server_settings={"wal_sender_timeout": "3s"}, source__silence_timeout="2s") as scene:
@@ -98,7 +90,7 @@ def case_stalled_stdout_keeps_answering():
         require(flushed is None or written is None or lsn(written) >= lsn(flushed), f"write {written} flush {flushed}")
         lines = Lines(read_end)
         wait_for(lambda: lines.count >= 60000, lambda: f"{lines.count} lines of 60000", 60)
-        peak = memory_of(process)
+        peak = process.peak_mib()
         process.terminate()
         print(f"      peak memory {peak:.0f} MiB, {lines.count} lines")
         require(peak < 64, f"{peak:.0f} MiB")

@@ -20,12 +20,6 @@ GRACE_SECONDS = 2
 SETTINGS = {"wal_sender_timeout": "5s", "logical_decoding_work_mem": "64kB"}
 
 
-def memory_of(process):
-    """Peak resident memory in MiB."""
-    with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
-
-
 def same_session_for(seconds, pipeline, process):
     walsender, until = pipeline.server.wait_active(), time.monotonic() + seconds
     while time.monotonic() < until:
@@ -59,7 +53,7 @@ def stalled(sink, how, limit_mib, **settings):
             server.start()
             server.wait_confirmed(committed, timeout=120)
             wait_for(lambda: count() >= ROWS, lambda: f"{count()} rows of {ROWS}\n{process.log()}", every=0.5)
-            peak = memory_of(process)
+            peak = process.peak_mib()
             process.terminate()
             print(f"      peak memory {peak:.0f} MiB, {count()} rows, the server stopped in {seconds:.1f} s", flush=True)
             require(peak < limit_mib, f"peak memory {peak:.0f} MiB")
@@ -106,7 +100,7 @@ def case_lost_connection():
                 process, read, lines = run_unread(pipeline)
                 server.sql(f"INSERT INTO orders SELECT g, g, repeat('n', 200) FROM generate_series(1, {ROWS}) g")
                 committed = server.value("SELECT pg_current_wal_insert_lsn()::text")
-                same_session_for(2, pipeline, process)
+                process.wait_says("can make no progress")
                 require(proxy.cut(reset) > 0, "no connection went through the proxy")
                 process.wait_says("was lost while a sink was waited for", timeout=15)
                 read()

@@ -213,11 +213,6 @@ def spilled(pid, size):
     return None
 
 
-def high_water_mark_mib(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-
-
 def case_a_large_one_takes_little_memory(rows=ROWS):
     """A fifth of it rolled back in savepoints."""
     with courier(of=server(), source__streaming="on") as one:
@@ -234,7 +229,7 @@ def case_a_large_one_takes_little_memory(rows=ROWS):
         server().wait_confirmed(server().value("SELECT pg_current_wal_insert_lsn()::text"),
                                 one.settings["source"]["slot"], 300 + rows / 10_000)
         equal(sum(1 for _ in read_lines(one.files, one.name)), rows * 4 // 5)
-        peak = high_water_mark_mib(process.pid)
+        peak = process.peak_mib()
         process.terminate()
         print(f"      {rows} rows, a fifth of them rolled back: peak {peak:.1f} MiB", flush=True)
         require(peak < PEAK_MIB, f"peak {peak:.1f} MiB")

@@ -53,6 +53,11 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
+    def peak_mib(self):
+        """The most of its memory that was resident since the program began."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
     def log(self, last=40):
         return "\n".join("  " + json.dumps(line, ensure_ascii=False) for line in self.lines[-last:])
 
