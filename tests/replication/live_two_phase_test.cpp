@@ -119,6 +119,10 @@ class LiveTwoPhase : public test::LiveTest {
     slot.two_phase = true;
     test::run(walsender.io, create_replication_slot(walsender.connection, slot));
   }
+  // A walsender gives its slot back a moment after the stream has ended.
+  static void wait_free(Session& sql) {
+    while (sql.value("SELECT count(*) FROM pg_replication_slots WHERE active") != "0") continue;
+  }
   static void clean_up(Session& sql) {
     sql.query("SELECT pg_drop_replication_slot('prepared')");
     sql.query("DROP PUBLICATION prepared");
@@ -177,6 +181,7 @@ TEST_F(LiveTwoPhase, GoesOnBetweenPrepareAndTheDecision) {
                               "begin prepare late", "insert 2", "prepare late"));
       first.confirm_and_end();
     }
+    wait_free(sql);
     sql.query("COMMIT PREPARED 'late'");
     sql.query("ROLLBACK PREPARED 'early'");
     sql.query("INSERT INTO public.prepared VALUES (3)");
@@ -187,6 +192,7 @@ TEST_F(LiveTwoPhase, GoesOnBetweenPrepareAndTheDecision) {
                               "insert 3", "commit"));
       second.confirm_and_end();
     }
+    wait_free(sql);
     EXPECT_EQ(sql.value("SELECT two_phase FROM pg_replication_slots WHERE slot_name = 'prepared'"),
               "t");
     clean_up(sql);
