@@ -41,16 +41,26 @@ def read_lines(folder):
         if ".jsonl" not in name:
             continue
         for line in content_of(os.path.join(folder, name)).splitlines():
-            event = json.loads(line)
+            event = event_of(line, name)
             lines.append((event["commit_lsn"], event.get("seq"), event.get("end_lsn")))
     return lines
+
+
+def event_of(line, name):
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise SystemExit(f"{name}: a line is torn: {line[:60]!r}…") from None
 
 
 def content_of(path):
     """As gzip and zstd read it."""
     tool = "gzip" if ".jsonl.gz" in path else "zstd" if ".jsonl.zst" in path else "cat"
     with open(path, "rb") as file:
-        return subprocess.run([tool] + ["-dc"] * (tool != "cat"), stdin=file, stdout=subprocess.PIPE, check=True).stdout
+        done = subprocess.run([tool] + ["-dc"] * (tool != "cat"), stdin=file, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{tool} can't read {os.path.basename(path)}")
+    return done.stdout
 
 
 def run(program, folder, transactions, seed, compression="none", **environment):
@@ -131,9 +141,10 @@ def failed_syncs(program, shim, base, rng):
         try:
             run(program, folder, 120, number, COMPRESSIONS[number % 3], LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
                 POWER_CUT_JOURNAL=journal, POWER_CUT_EIO_FSYNC=str(number))
-            raise RuntimeError(f"failed sync {number}: nobody noticed")
         except SystemExit:
             pass
+        else:
+            raise SystemExit(f"failed sync {number}: nobody noticed")
         marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
         os.remove(journal)
         position = run(program, folder, 0, 1, COMPRESSIONS[number % 3])
