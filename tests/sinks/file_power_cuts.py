@@ -7,8 +7,10 @@ file_power_cuts.py PROGRAM SHIM [--rounds N] [--seed N] [--compression none|gzip
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -153,6 +155,42 @@ def failed_syncs(program, shim, base, rng):
         check_files(folder, position, f"failed sync {number}")
 
 
+def killed_before_the_sync(program, shim, base, rng):
+    """What a killed one had written is in the files still: it counts only when recovery has synced it."""
+    for number in range(1, 13):
+        kind = COMPRESSIONS[number % 3]
+        folder, journal = os.path.join(base, f"killed{number}"), os.path.join(base, "journal")
+        os.mkdir(folder)
+        enough = rng.choice((1, 3_000, 60_000))
+        watched = {"LD_PRELOAD": shim, "POWER_CUT_ROOT": folder, "POWER_CUT_JOURNAL": journal}
+        with subprocess.Popen([program, folder, "120", str(number), kind], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0", **watched,
+                                   "POWER_CUT_FSYNC_MS": "50"}) as process:
+            while process.poll() is None and open_size(folder) < enough:
+                time.sleep(0.001)
+            process.kill()
+        if power_cut.seen_by_programs(journal, folder) == contents(folder):  # not killed between a write and its record
+            run(program, folder, 0, 1, kind, **watched)
+            marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
+            position = run(program, folder, 0, 1, kind)
+            if position < max(int(text) for text in marks):
+                raise SystemExit(f"killed {number}: recovered {lsn(position)}, told {lsn(int(marks[-1]))}")
+            check_files(folder, position, f"killed {number}")
+        os.remove(journal)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+
+
+def open_size(folder):
+    size = 0
+    for path in pathlib.Path(folder).glob("*.open"):
+        with contextlib.suppress(FileNotFoundError):  # it has its final name
+            size += path.stat().st_size
+    return size
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -169,7 +207,8 @@ def main():
             for done in [pool.submit(full_disk, arguments.program, shim, base, kind) for kind in COMPRESSIONS]:
                 done.result()
         failed_syncs(arguments.program, shim, base, rng)
-    print("a full disk was waited for; failed syncs lost nothing that was told")
+        killed_before_the_sync(arguments.program, shim, base, rng)
+    print("a full disk was waited for; failed syncs and kills lost nothing that was told")
     torn_at_all = 0
     for kind in (arguments.compression,) if arguments.compression else COMPRESSIONS:
         torn = 0
