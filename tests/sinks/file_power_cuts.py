@@ -7,8 +7,10 @@ file_power_cuts.py PROGRAM SHIM [--rounds N] [--seed N] [--compression none|gzip
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
+import pathlib
 import random
 import subprocess
 import sys
@@ -41,16 +43,26 @@ def read_lines(folder):
         if ".jsonl" not in name:
             continue
         for line in content_of(os.path.join(folder, name)).splitlines():
-            event = json.loads(line)
+            event = event_of(line, name)
             lines.append((event["commit_lsn"], event.get("seq"), event.get("end_lsn")))
     return lines
+
+
+def event_of(line, name):
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise SystemExit(f"{name}: a line is torn: {line[:60]!r}…") from None
 
 
 def content_of(path):
     """As gzip and zstd read it."""
     tool = "gzip" if ".jsonl.gz" in path else "zstd" if ".jsonl.zst" in path else "cat"
     with open(path, "rb") as file:
-        return subprocess.run([tool] + ["-dc"] * (tool != "cat"), stdin=file, stdout=subprocess.PIPE, check=True).stdout
+        done = subprocess.run([tool] + ["-dc"] * (tool != "cat"), stdin=file, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{tool} can't read {os.path.basename(path)}")
+    return done.stdout
 
 
 def run(program, folder, transactions, seed, compression="none", **environment):
@@ -131,15 +143,52 @@ def failed_syncs(program, shim, base, rng):
         try:
             run(program, folder, 120, number, COMPRESSIONS[number % 3], LD_PRELOAD=shim, POWER_CUT_ROOT=folder,
                 POWER_CUT_JOURNAL=journal, POWER_CUT_EIO_FSYNC=str(number))
-            raise RuntimeError(f"failed sync {number}: nobody noticed")
         except SystemExit:
             pass
+        else:
+            raise SystemExit(f"failed sync {number}: nobody noticed")
         marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
         os.remove(journal)
         position = run(program, folder, 0, 1, COMPRESSIONS[number % 3])
         if position < max([1] + [int(text) for text in marks]):
             raise SystemExit(f"failed sync {number}: recovered {lsn(position)}, told {lsn(int(marks[-1]))}")
         check_files(folder, position, f"failed sync {number}")
+
+
+def killed_before_the_sync(program, shim, base, rng):
+    """What a killed one had written is in the files still: it counts only when recovery has synced it."""
+    for number in range(1, 13):
+        kind = COMPRESSIONS[number % 3]
+        folder, journal = os.path.join(base, f"killed{number}"), os.path.join(base, "journal")
+        os.mkdir(folder)
+        enough = rng.choice((1, 3_000, 60_000))
+        watched = {"LD_PRELOAD": shim, "POWER_CUT_ROOT": folder, "POWER_CUT_JOURNAL": journal}
+        with subprocess.Popen([program, folder, "120", str(number), kind], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env={**os.environ, "ASAN_OPTIONS": "verify_asan_link_order=0", **watched,
+                                   "POWER_CUT_FSYNC_MS": "50"}) as process:
+            while process.poll() is None and open_size(folder) < enough:
+                time.sleep(0.001)
+            process.kill()
+        if power_cut.seen_by_programs(journal, folder) == contents(folder):  # not killed between a write and its record
+            run(program, folder, 0, 1, kind, **watched)
+            marks = power_cut.cut(journal, folder, folder, rng.randrange(2**32))
+            position = run(program, folder, 0, 1, kind)
+            if position < max(int(text) for text in marks):
+                raise SystemExit(f"killed {number}: recovered {lsn(position)}, told {lsn(int(marks[-1]))}")
+            check_files(folder, position, f"killed {number}")
+        os.remove(journal)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
+
+
+def open_size(folder):
+    size = 0
+    for path in pathlib.Path(folder).glob("*.open"):
+        with contextlib.suppress(FileNotFoundError):  # it has its final name
+            size += path.stat().st_size
+    return size
 
 
 def main():
@@ -158,7 +207,8 @@ def main():
             for done in [pool.submit(full_disk, arguments.program, shim, base, kind) for kind in COMPRESSIONS]:
                 done.result()
         failed_syncs(arguments.program, shim, base, rng)
-    print("a full disk was waited for; failed syncs lost nothing that was told")
+        killed_before_the_sync(arguments.program, shim, base, rng)
+    print("a full disk was waited for; failed syncs and kills lost nothing that was told")
     torn_at_all = 0
     for kind in (arguments.compression,) if arguments.compression else COMPRESSIONS:
         torn = 0

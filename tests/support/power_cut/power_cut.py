@@ -55,10 +55,16 @@ class Inode:
         self.old = {}
 
     def sync_end(self, sync):
-        _, self.size_on_disk = self.syncing.pop(sync)
+        if sync not in self.syncing:  # a later one has done it
+            return
+        while True:  # with those that began before it: of a killed program, they never end
+            begun = next(iter(self.syncing))
+            _, self.size_on_disk = self.syncing.pop(begun)
+            if begun == sync:
+                return
 
     def sync_failed(self, sync):
-        old, _ = self.syncing.pop(sync)
+        old, _ = self.syncing.pop(sync, ({}, 0))
         for number, content in old.items():
             self.lost.setdefault(number, content)
 
