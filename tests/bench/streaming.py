@@ -40,9 +40,9 @@ def write(server, rows, undone, outcome):
         for number in range(rows // ROWS_OF_SAVEPOINT):
             first = number * ROWS_OF_SAVEPOINT + 1
             cursor.execute("SAVEPOINT s")
-            cursor.execute("INSERT INTO t SELECT g, g % 7919, repeat('x', 100) FROM generate_series(%s, %s) g",
+            cursor.execute("INSERT INTO t SELECT g, mod(g, 7919), repeat('x', 100) FROM generate_series(%s, %s) g",
                            (first, first + ROWS_OF_SAVEPOINT - 1))
-            cursor.execute("ROLLBACK TO s" if number % 10 < undone else "RELEASE s")
+            cursor.execute("ROLLBACK TO s; RELEASE s" if number % 10 < undone else "RELEASE s")
         cursor.execute(outcome)
     connection.close()
 
