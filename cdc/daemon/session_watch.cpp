@@ -126,7 +126,7 @@ asio::awaitable<void> Session::look(SourceView& view) {
 // waits for a moment: two looks in a row must see it.
 void Session::tell_standby_wait(bool seen) {
   auto& told = context_.status.source().waits_for_standby;
-  const bool waits = seen && std::exchange(standby_wait_seen_, seen);
+  const bool waits = seen && standby_wait_seen_;
   standby_wait_seen_ = seen;
   if (waits == told) return;
   told = waits;
