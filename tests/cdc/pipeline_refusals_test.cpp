@@ -158,5 +158,12 @@ TEST(Pipeline, KeepsNoMoreExtentsThanItMay) {
   EXPECT_THROW(stream(), TooManyOpenTransactions);
 }
 
+TEST(Pipeline, ASinkThatGivesBackMoreThanItHeldIsBroken) {
+  PipelineHarness h;
+  h.first.free_bytes(1);
+  EXPECT_THROW(h.pipeline.collect(), SinkError);
+}
+
+// However often it is asked: a keepalive must not find it idle.
 }  // namespace
 }  // namespace pgcourier::cdc
