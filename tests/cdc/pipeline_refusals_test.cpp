@@ -1,4 +1,5 @@
-// What a server that breaks the order of messages meets, and values that have no encoding.
+// What a server that breaks the order of messages meets, a sink that breaks its contract, and
+// values that have no encoding.
 #include <gtest/gtest.h>
 
 #include "protocol/protocol_error.hpp"
@@ -164,6 +165,5 @@ TEST(Pipeline, ASinkThatGivesBackMoreThanItHeldIsBroken) {
   EXPECT_THROW(h.pipeline.collect(), SinkError);
 }
 
-// However often it is asked: a keepalive must not find it idle.
 }  // namespace
 }  // namespace pgcourier::cdc

@@ -198,6 +198,7 @@ TEST(Pipeline, IsSaturatedFromTheLimitOnUntilHalfOfItIsFree) {
   EXPECT_FALSE(h.pipeline.saturated());
 }
 
+// However often it is asked: a keepalive must not find it idle.
 TEST(Pipeline, ASinkThatFailsEndsTheSession) {
   PipelineHarness h;
   h.describe_tables();
